@@ -1,0 +1,6 @@
+/** Usage text of `ip vrf`. */
+export const VRF_USAGE = `Usage:	ip vrf show [NAME] ...
+	ip vrf exec [NAME] cmd ...
+	ip vrf identify [PID]
+	ip vrf pids [NAME]
+`

@@ -1,0 +1,55 @@
+/**
+ * The objects of `ip`, in the order abbreviations are tried: the first whose name begins with the given word is it.
+ * Each is a module of its own, brought in when it is called, that exports `run`.
+ */
+import type { IpObject } from './context.ts'
+
+/** One object: its full name and how its code is brought in. */
+export interface ObjectEntry {
+  readonly name: string
+  readonly load: () => Promise<{ readonly run: IpObject }>
+}
+
+const address = () => import('./address.ts')
+const neighbour = () => import('./neighbour.ts')
+const ntable = () => import('./ntable.ts')
+const tunnel = () => import('./tunnel.ts')
+const tuntap = () => import('./tuntap.ts')
+const tcpmetrics = () => import('./tcpmetrics.ts')
+
+export const OBJECTS: readonly ObjectEntry[] = [
+  { name: 'address', load: address },
+  { name: 'addrlabel', load: () => import('./addrlabel.ts') },
+  { name: 'maddress', load: () => import('./maddress.ts') },
+  { name: 'route', load: () => import('./route.ts') },
+  { name: 'rule', load: () => import('./rule.ts') },
+  { name: 'neighbor', load: neighbour },
+  { name: 'neighbour', load: neighbour },
+  { name: 'ntable', load: ntable },
+  { name: 'ntbl', load: ntable },
+  { name: 'link', load: () => import('./link.ts') },
+  { name: 'l2tp', load: () => import('./l2tp.ts') },
+  { name: 'fou', load: () => import('./fou.ts') },
+  { name: 'ila', load: () => import('./ila.ts') },
+  { name: 'macsec', load: () => import('./macsec.ts') },
+  { name: 'tunnel', load: tunnel },
+  { name: 'tunl', load: tunnel },
+  { name: 'tuntap', load: tuntap },
+  { name: 'tap', load: tuntap },
+  { name: 'token', load: () => import('./token.ts') },
+  { name: 'tcpmetrics', load: tcpmetrics },
+  { name: 'tcp_metrics', load: tcpmetrics },
+  { name: 'monitor', load: () => import('./monitor.ts') },
+  { name: 'xfrm', load: () => import('./xfrm.ts') },
+  { name: 'mroute', load: () => import('./mroute.ts') },
+  { name: 'mrule', load: () => import('./mrule.ts') },
+  { name: 'netns', load: () => import('./netns.ts') },
+  { name: 'netconf', load: () => import('./netconf.ts') },
+  { name: 'vrf', load: () => import('./vrf.ts') },
+  { name: 'sr', load: () => import('./sr.ts') },
+  { name: 'nexthop', load: () => import('./nexthop.ts') },
+  { name: 'mptcp', load: () => import('./mptcp.ts') },
+  { name: 'ioam', load: () => import('./ioam.ts') },
+  { name: 'help', load: () => import('./help.ts') },
+  { name: 'stats', load: () => import('./stats.ts') },
+]

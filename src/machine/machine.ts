@@ -1,0 +1,391 @@
+/**
+ * A machine: a kernel with its user space. It boots, starts processes, and is driven until they have done what somebody
+ * waits for. Nothing in it reaches the host but what it is given: sinks, inputs, host folders.
+ */
+import type { Net } from '../kernel/core/net_namespace.ts'
+import { Random } from '../kernel/core/random.ts'
+import { Kernel } from '../kernel/kernel.ts'
+import { Errno, SysError } from '../uapi/errno.ts'
+import { O_RDONLY, O_RDWR } from '../uapi/fs.ts'
+import type { Program, ProgramFile, WaitStatus } from '../uapi/process.ts'
+import { FileTable } from './file_table.ts'
+import { makedev } from './files/devices.ts'
+import { DirectoryFile } from './files/directory.ts'
+import { HostInput, HostOutput } from './files/host_stream.ts'
+import type { OpenFile } from './files/open_file.ts'
+import { Tty, TtyFile, type TtyFrontEnd } from './files/tty.ts'
+import { HostFolder } from './fs/hostfs.ts'
+import { OpenFileInode } from './fs/fd_inode.ts'
+import type { FileSystem } from './fs/inode.ts'
+import type { Mount } from './fs/mount.ts'
+import { NsFile, NsfsInode } from './fs/nsfs.ts'
+import { Path } from './fs/path.ts'
+import type { IrqLine } from './fs/proc_files.ts'
+import { procfsRoot } from './fs/procfs.ts'
+import { cgroupRoot, sysfsRoot } from './fs/sysfs.ts'
+import { Tmpfs } from './fs/tmpfs.ts'
+import { Vfs } from './fs/vfs.ts'
+import { KERNEL_THREADS } from './kthreads.ts'
+import { beginExit, exitTask, startProgram } from './lifecycle.ts'
+import { UserProcess } from './process.ts'
+import { ProcessTable } from './process_table.ts'
+import { programImage } from './programs.ts'
+import { Scheduler } from './scheduler.ts'
+import { placeFile, placeLink, placeTerminal, seedDevices, seedRoot } from './seed/tree.ts'
+import { sendSignal } from './signals.ts'
+import { makeStdio } from './stdio.ts'
+import { which } from './syscalls/process.ts'
+import { Task } from './task.ts'
+
+/** `bare`: scripts run in a namespace of their own with only `lo`, down; `nic`: in the first one, with eth0. */
+export type Profile = 'bare' | 'nic'
+
+/** What a machine is made with. */
+export interface MachineOptions {
+  readonly programs: readonly ProgramFile[]
+  readonly profile: Profile
+  /** seed of all randomness: the same seed gives the same run */
+  readonly seed: number
+  /** wall time at boot, ns since the epoch */
+  readonly epoch?: number
+  readonly hostname?: string
+  readonly cpus?: number
+}
+
+/** What a process is started with. */
+export interface SpawnOptions {
+  /** argv[0] is looked for in PATH */
+  readonly argv: readonly string[]
+  /** runs this instead of the program argv[0] names */
+  readonly main?: Program
+  readonly env?: ReadonlyMap<string, string>
+  readonly cwd?: string
+  /** standard streams; /dev/null where absent */
+  readonly stdin?: OpenFile
+  readonly stdout?: OpenFile
+  readonly stderr?: OpenFile
+  /** network namespace; that of the profile where absent */
+  readonly net?: Net
+  /** makes this the session's terminal */
+  readonly tty?: Tty
+}
+
+/** A process started from outside. */
+export interface Running {
+  readonly pid: number
+  readonly exited: Promise<WaitStatus>
+  kill(signal: number): void
+}
+
+/** Wall time at boot where nobody says otherwise, ns since the epoch: 2026-11-25 16:04:24 UTC. */
+const DEFAULT_EPOCH = 1_795_622_664e9
+/** When user space starts, ns after boot. */
+const USER_SPACE_START = 21e9
+/** First pid of user space after boot. */
+const FIRST_PID = 312
+/** Device numbers of the file systems, as the reference machine gives them out. */
+const DEV = { nsfs: 4, dev: 5, proc: 20, sys: 21, root: 24, cgroup: 30, run: 31, tmp: 32 } as const
+/** The first card of the `nic` profile. */
+const NIC = { driver: 'e1000e', name: 'eth0', mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56) }
+/** Environment of processes that are started without one. */
+const DEFAULT_ENV: readonly (readonly [string, string])[] = [
+  ['HOME', '/root'],
+  ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+  ['TERM', 'dumb'],
+  ['TZ', 'UTC'],
+  ['LC_ALL', 'C'],
+]
+/** Exit status of a program that failed in itself: EX_SOFTWARE of sysexits.h. */
+const EXIT_CRASH = 70
+const OVERLAY_OPTIONS = 'rw,lowerdir=/lower,upperdir=/upper/u,workdir=/upper/w'
+const DEVTMPFS_OPTIONS = 'rw,size=711856k,nr_inodes=177964,mode=755,inode64'
+
+/** A running machine. */
+export class Machine {
+  readonly kernel: Kernel
+  readonly scheduler: Scheduler
+  readonly processes = new ProcessTable()
+  readonly vfs = new Vfs()
+  readonly nsfs: FileSystem
+  readonly profile: Profile
+  readonly cpus: number
+  readonly ttys: Tty[] = []
+  /** randomness of user space: /dev/urandom, uuids */
+  readonly random: Random
+  /** the namespace that processes are started in */
+  readonly net: Net
+  hostname: string
+  domainname = '(none)'
+  /** told of every program that threw something unexpected */
+  onCrash: ((comm: string, error: unknown) => void) | undefined
+  private readonly programs = new Map<string, ProgramFile>()
+  private readonly loaded = new Map<string, Program>()
+  private readonly dev: Tmpfs
+  private anonIno = 1200
+  private nextDev = 40
+
+  constructor(options: MachineOptions) {
+    this.profile = options.profile
+    this.cpus = options.cpus ?? 2
+    this.hostname = options.hostname ?? 'debian'
+    this.kernel = new Kernel({
+      seed: options.seed,
+      bootTime: options.epoch ?? DEFAULT_EPOCH,
+      cpus: this.cpus,
+      nics: [NIC],
+    })
+    this.random = new Random(options.seed ^ 0x6c696e6e)
+    this.scheduler = new Scheduler(this.kernel.clock)
+    this.scheduler.describeWaiters = () => this.describeWaiters()
+    this.nsfs = { type: 'nsfs', dev: DEV.nsfs, now: () => this.kernel.realtime }
+    for (const program of options.programs) this.programs.set(program.path, program)
+    this.dev = new Tmpfs(DEV.dev, this.now, 0o755, 'devtmpfs')
+    this.setUpFiles()
+    this.setUpProcesses()
+    this.kernel.clock.runUntil(USER_SPACE_START)
+    this.net = this.profile === 'bare' ? this.kernel.createNet() : this.kernel.initNet.get()
+  }
+
+  private readonly now = (): number => this.kernel.realtime
+
+  /** Mounts the file systems, in the order the reference machine has them. */
+  private setUpFiles(): void {
+    const root = new Tmpfs(DEV.root, this.now, 0o755, 'overlay')
+    seedRoot(root, this.hostname)
+    seedDevices(this.dev)
+    for (const program of this.programs.values()) {
+      placeFile(root, program.path, () => programImage(program.path), 0o755)
+      for (const link of program.links ?? []) placeLink(root, link, program.path)
+    }
+    const { mounts } = this.vfs
+    const at = (...names: string[]): Path => {
+      let path = mounts.root
+      for (const name of names) path = mounts.cross(path.mount, path.inode.lookup(name, this.processes.init)!, path, name)
+      return path
+    }
+    mounts.mountRoot({ root: root.root, source: 'overlay', superOptions: OVERLAY_OPTIONS })
+    mounts.add(at('proc'), { root: procfsRoot(this, DEV.proc), source: 'proc' })
+    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.sys), source: 'sys' })
+    if (this.profile === 'nic') {
+      const sys = at('sys')
+      const fs = mounts.cross(sys.mount, sys.inode.lookup('fs', this.processes.init)!, sys, 'fs')
+      const cgroup = mounts.cross(fs.mount, fs.inode.lookup('cgroup', this.processes.init)!, fs, 'cgroup')
+      mounts.add(cgroup, { root: cgroupRoot(this, DEV.cgroup), source: 'none' })
+    }
+    mounts.add(at('dev'), { root: this.dev.root, source: 'dev', superOptions: DEVTMPFS_OPTIONS })
+    for (const [name, dev] of [
+      ['run', DEV.run],
+      ['tmp', DEV.tmp],
+    ] as const)
+      mounts.add(at(name), {
+        root: new Tmpfs(dev, this.now, 0o1777).root,
+        source: 'tmpfs',
+        superOptions: 'rw,inode64',
+      })
+  }
+
+  /** Process 1 and the kernel's threads. */
+  private setUpProcesses(): void {
+    const { root } = this.vfs
+    this.processes.allocate()
+    const init = new Task(this, 1, undefined, this.kernel.initNet.get(), root)
+    init.comm = 'systemd'
+    init.argv = ['/sbin/init']
+    init.pgid = 1
+    init.sid = 1
+    this.adopt(init)
+    let kthreadd: Task | undefined
+    for (const thread of KERNEL_THREADS) {
+      const task = new Task(this, thread.pid, kthreadd, this.kernel.initNet.get(), root)
+      kthreadd ??= task
+      task.kthread = true
+      task.idle = thread.state
+      task.comm = thread.comm
+      task.nice = thread.nice
+      task.pgid = 0
+      task.sid = 0
+      this.adopt(task)
+    }
+    this.processes.skipTo(FIRST_PID)
+  }
+
+  /** Enters a process into the table and gives it what programs see. */
+  adopt(task: Task): void {
+    task.user = new UserProcess(task)
+    task.stdio = makeStdio(task)
+    this.processes.add(task)
+  }
+
+  /** Starts a process, as a child of init, in a session of its own. Throws ENOENT where there is no such program or directory. */
+  spawn(options: SpawnOptions): Running {
+    const init = this.processes.init
+    const files = new FileTable()
+    const null_ = (): OpenFile => this.vfs.open(init, '/dev/null', O_RDWR, 0)
+    files.set(0, options.stdin ?? null_())
+    files.set(1, options.stdout ?? null_())
+    files.set(2, options.stderr ?? null_())
+    const cwd = this.vfs.resolve(init, options.cwd ?? '/')
+    if (!cwd.inode.isDirectory) throw new SysError(Errno.ENOTDIR)
+    const task = new Task(this, this.processes.allocate(), init, (options.net ?? this.net).get(), cwd, files)
+    task.pgid = task.pid
+    task.sid = task.pid
+    task.env = new Map(options.env ?? DEFAULT_ENV)
+    task.argv = options.argv
+    const name = options.argv[0] ?? ''
+    task.comm = name.slice(name.lastIndexOf('/') + 1)
+    if (options.tty !== undefined) {
+      task.tty = options.tty
+      options.tty.session = task.sid
+      options.tty.foreground = task.pgid
+    }
+    this.adopt(task)
+    const exited = new Promise<WaitStatus>(resolve => {
+      task.onExit = resolve
+    })
+    if (options.main === undefined && which(task, name) === undefined) {
+      exitTask(task, { pid: task.pid, kind: 'exited', status: 127 })
+      throw new SysError(Errno.ENOENT, name)
+    }
+    startProgram(task, options.main ?? (proc => proc.exec(name, options.argv)))
+    return {
+      pid: task.pid,
+      exited,
+      kill: signal => {
+        sendSignal(task, signal)
+        this.scheduler.kick()
+      },
+    }
+  }
+
+  /** Lets the machine run until a promise settles, see Scheduler.run. Throws Deadlock where that can never be. */
+  run<T>(until: Promise<T>): Promise<T> {
+    return this.scheduler.run(until)
+  }
+
+  /** Ends every process and every `run`. */
+  shutdown(): void {
+    for (const task of this.processes.all())
+      if (task.pid !== 1 && !task.kthread) exitTask(task, { pid: task.pid, kind: 'signaled', signal: 9 })
+    this.scheduler.abort(new Error('the machine was shut down'))
+  }
+
+  /** Makes a standard input that the host fills as it comes. */
+  hostInput(): HostInput {
+    return new HostInput(this.scheduler, this.nextAnonIno())
+  }
+
+  /** Makes a standard output that the host gets as it comes. */
+  hostOutput(sink: (data: Uint8Array) => void): HostOutput {
+    return new HostOutput(this.nextAnonIno(), sink)
+  }
+
+  /** Opens a file as root would, for use as a standard stream. */
+  openFile(path: string, flags = O_RDONLY): OpenFile {
+    return this.vfs.open(this.processes.init, path, flags, 0o666)
+  }
+
+  /** Makes a terminal, /dev/pts/N, and its open file. */
+  createTty(frontEnd: TtyFrontEnd): { readonly tty: Tty; open(): OpenFile } {
+    const n = this.ttys.length
+    const rdev = makedev(136, n)
+    const tty = new Tty(this, `/dev/pts/${n}`, rdev, frontEnd)
+    this.ttys.push(tty)
+    placeTerminal(this.dev, `pts/${n}`, rdev)
+    return { tty, open: () => new TtyFile(O_RDWR, tty) }
+  }
+
+  /**
+   * Shows a host folder in the machine. The mount point is made where it is missing.
+   * @param folder path on the host @param target absolute path in the machine
+   */
+  mountHostFolder(folder: string, target: string, writable = false): void {
+    const init = this.processes.init
+    let at = ''
+    for (const part of target.split('/').filter(name => name !== '')) {
+      at += `/${part}`
+      if (typeof this.vfs.find(init, at) === 'number') this.vfs.mkdir(init, at, 0o755)
+    }
+    const mode = writable ? 'rw' : 'ro'
+    this.vfs.mounts.add(this.vfs.resolve(init, at), {
+      root: new HostFolder(this.nextDev++, this.now, folder, writable).root,
+      source: at,
+      options: `${mode},relatime`,
+      superOptions: mode,
+    })
+  }
+
+  /** @returns the program registered under a path */
+  program(path: string): ProgramFile | undefined {
+    return this.programs.get(path)
+  }
+
+  /** Brings a program's code in. Its load is an operation of the host: no virtual time passes. */
+  async load(file: ProgramFile): Promise<Program> {
+    let main = this.loaded.get(file.path)
+    if (main === undefined) {
+      main = await this.scheduler.external(file.load())
+      this.loaded.set(file.path, main)
+    }
+    return main
+  }
+
+  /** @returns the next inode number of a pipe or other nameless file */
+  nextAnonIno(): number {
+    return this.anonIno++
+  }
+
+  isTerminal(file: OpenFile | undefined): boolean {
+    return file instanceof TtyFile
+  }
+
+  /** sethostname(2) */
+  sethostname(task: Task, name: string): void {
+    if (task.uid !== 0) throw new SysError(Errno.EPERM)
+    if (new TextEncoder().encode(name).length > 64) throw new SysError(Errno.EINVAL)
+    this.hostname = name
+  }
+
+  /** the mount that nsfs files have before anybody mounts them */
+  get nsfsMount(): Mount {
+    return this.vfs.root.mount
+  }
+
+  /** @returns the place behind an open file, for /proc/PID/fd: undefined where its name leads there as well */
+  pathOfFile(file: OpenFile): Path | undefined {
+    if (file instanceof DirectoryFile) return file.path
+    if (file instanceof NsFile) return new Path(this.nsfsMount, new NsfsInode(this.nsfs, file.net), null, file.link)
+    return new Path(this.nsfsMount, new OpenFileInode(this.nsfs, file), null, file.link)
+  }
+
+  /** /proc/modules */
+  modules(): string {
+    return ''
+  }
+
+  /** interrupt lines of the kernel's drivers, for /proc/interrupts */
+  irqs(): readonly IrqLine[] {
+    return []
+  }
+
+  /** A program threw something that is not the end of its process: it is told on its standard error, and ends. */
+  crash(task: Task, error: unknown): void {
+    this.onCrash?.(task.comm, error)
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const file = task.files.peek(2)
+    if (file?.writable === true) file.write(task, new TextEncoder().encode(`${task.comm}: internal error: ${text}\n`))
+    beginExit(task, EXIT_CRASH)
+  }
+
+  /** Something failed in the machine itself: whoever runs it hears of it. */
+  fail(error: unknown): void {
+    this.scheduler.abort(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  private describeWaiters(): string {
+    return this.processes
+      .all()
+      .filter(task => !task.kthread && task.pid !== 1 && task.ended === undefined)
+      .map(task => `${task.comm} (${task.pid}) ${task.stopped ? 'is stopped' : `in ${task.waitsIn ?? 'no call'}`}`)
+      .join(', ')
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Where the bought parser comes in, and the only file that imports it. What it gives is corrected here where bash differs,
+ * so that the interpreter sees one tree.
+ */
+import { parse } from 'just-bash'
+import { ShellSyntaxError } from './lexer.ts'
+import { readUnit, type Unit } from './reader.ts'
+import {
+  type AssignmentNode,
+  COPROC_PREFIX,
+  type ForNode,
+  type FunctionDefNode,
+  MARK_ARRAY,
+  MARK_NOTHING,
+  NESTED_PREFIX,
+  type ParameterPart,
+  SELECT_PREFIX,
+  type SimpleNode,
+  type StatementNode,
+  type WordNode,
+} from './syntax.ts'
+
+/** A unit that can be parsed but not be run: bash finds such errors when it expands. */
+export class BadSubstitution extends Error {}
+
+/**
+ * Parses what the reader found.
+ * @returns its statements, their lines counted as the input's are
+ * @throws ShellSyntaxError where the parser refuses what the reader let pass, or BadSubstitution
+ */
+export function parseUnit(unit: Pick<Unit, 'text' | 'line' | 'nested'>): StatementNode[] {
+  let statements: StatementNode[]
+  try {
+    statements = parse(unit.text).statements
+  } catch (error) {
+    throw translate(error, unit.line)
+  }
+  new Correction(unit.line - 1, unit.nested).walk(statements)
+  return statements
+}
+
+/**
+ * Parses a text in which parameters, commands and arithmetic are expanded as in a here-document.
+ * @throws ShellSyntaxError
+ */
+export function parseText(text: string): WordNode {
+  const cached = texts.get(text)
+  if (cached !== undefined) return cached
+  let delimiter = 'E'
+  while (`\n${text}\n`.includes(`\n${delimiter}\n`)) delimiter += 'E'
+  const command = parseSimple(`:<<${delimiter}\n${text}\n${delimiter}\n`)
+  const target = command.redirections[0]?.target
+  const word: WordNode = target?.type === 'HereDoc' ? target.content : { type: 'Word', parts: [] }
+  // the newline before the delimiter is not the text's
+  const last = word.parts[word.parts.length - 1]
+  if (last?.type === 'Literal') {
+    last.value = last.value.slice(0, -1)
+    if (last.value === '') word.parts.pop()
+  }
+  if (texts.size > 2000) texts.clear()
+  texts.set(text, word)
+  return word
+}
+
+const texts = new Map<string, WordNode>()
+const words = new Map<string, WordNode>()
+
+/** Parses a text as one word of a command, with all its quotes and expansions. @throws ShellSyntaxError */
+export function parseWord(text: string): WordNode {
+  const cached = words.get(text)
+  if (cached !== undefined) return cached
+  const word = parseSimple(`x=${MARK_NOTHING}${text}`).assignments[0]?.value ?? { type: 'Word', parts: [] }
+  if (words.size > 2000) words.clear()
+  words.set(text, word)
+  return word
+}
+
+function translate(error: unknown, line: number): Error {
+  if (!(error instanceof Error) || (error.name !== 'ParseException' && error.name !== 'LexerError')) {
+    if (error instanceof RangeError) return new ShellSyntaxError('maximum nesting level exceeded', line)
+    return error instanceof Error ? error : new Error(String(error))
+  }
+  const message = error.message.replace(/^(?:Parse error at \d+:\d+|line \d+): /, '')
+  if (message.endsWith('bad substitution')) return new BadSubstitution(message)
+  if (/^(?:syntax error|unexpected EOF)/.test(message))
+    return new ShellSyntaxError(message.replace(/matching '(.)'/, "matching `$1'"), line, true)
+  const token = 'token' in error && typeof error.token === 'object' && error.token !== null ? error.token : undefined
+  if (token !== undefined && 'value' in token && typeof token.value === 'string' && token.value !== '') {
+    return new ShellSyntaxError(`syntax error near unexpected token \`${token.value}'`, line, true)
+  }
+  return new ShellSyntaxError(`syntax error: ${message}`, line)
+}
+
+function parseSimple(text: string): SimpleNode {
+  const unit = readUnit(text, 0, { final: true, extglob: true })
+  const command = unit === undefined ? undefined : parseUnit(unit)[0]?.pipelines[0]?.commands[0]
+  if (command?.type !== 'SimpleCommand') throw new ShellSyntaxError('syntax error', 1)
+  return command
+}
+
+/** Walks a tree once and corrects it in place. */
+class Correction {
+  /** added to every line number */
+  private readonly lines: number
+  private readonly nested: readonly string[]
+
+  constructor(lines: number, nested: readonly string[]) {
+    this.lines = lines
+    this.nested = nested
+  }
+
+  walk(node: unknown): void {
+    if (Array.isArray(node)) {
+      for (const item of node) this.walk(item)
+      return
+    }
+    if (typeof node !== 'object' || node === null) return
+    const record = node as { type?: unknown; line?: unknown } & Record<string, unknown>
+    if (this.lines !== 0 && typeof record.line === 'number') record.line += this.lines
+    // the trees of arithmetic expressions are not used, only their text
+    if (record.type === 'ArithmeticExpression') return
+    for (const key in record) {
+      const value = record[key]
+      if (typeof value === 'object' && value !== null) this.walk(value)
+    }
+    switch (record.type) {
+      case 'SimpleCommand':
+        correctSimple(node as SimpleNode)
+        break
+      case 'For': {
+        const loop = node as ForNode
+        if (loop.variable.startsWith(SELECT_PREFIX)) {
+          loop.variable = loop.variable.slice(SELECT_PREFIX.length)
+          loop.select = true
+        }
+        break
+      }
+      case 'FunctionDef': {
+        const definition = node as FunctionDefNode
+        if (definition.name.startsWith(COPROC_PREFIX)) {
+          definition.name = definition.name.slice(COPROC_PREFIX.length)
+          definition.coproc = true
+        }
+        break
+      }
+      case 'Word':
+        this.restore(node as WordNode)
+        correctWord(node as WordNode)
+        break
+      case 'ParameterExpansion':
+        correctParameter(node as ParameterPart)
+        break
+    }
+  }
+
+  private restore(word: WordNode): void {
+    if (this.nested.length === 0) return
+    word.parts = word.parts.flatMap(part => {
+      if (part.type !== 'ParameterExpansion' || !part.parameter.startsWith(NESTED_PREFIX)) return [part]
+      return parseWord(this.nested[Number(part.parameter.slice(NESTED_PREFIX.length))]!).parts
+    })
+  }
+}
+
+function correctSimple(command: SimpleNode): void {
+  let declared: number[] | undefined
+  command.args.forEach((word, index) => {
+    const part = word.parts[0]
+    if (part?.type === 'Literal' && part.value.startsWith(MARK_ARRAY)) (declared ??= []).push(index)
+  })
+  if (declared === undefined) return
+  const moved = command.assignments.splice(command.assignments.length - declared.length)
+  command.declared = new Map(declared.map((index, n): [number, AssignmentNode] => [index, moved[n]!]))
+}
+
+function correctWord(word: WordNode): void {
+  const { parts } = word
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part.type !== 'Literal' || !part.value.includes(MARK_NOTHING)) continue
+    part.value = part.value.replaceAll(MARK_NOTHING, '')
+    if (part.value === '' && parts.length > 1) parts.splice(i--, 1)
+  }
+  // a tilde after = is expanded only in what looks like an assignment
+  for (let i = 1; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part.type !== 'TildeExpansion') continue
+    const before = parts[i - 1]!
+    if (before.type !== 'Literal') continue
+    const head = parts[0]!.type === 'Literal' ? parts[0]!.value : ''
+    if (before.value.endsWith('=') && !/^[A-Za-z_][A-Za-z0-9_]*\+?=/.test(head) && i === 1) {
+      parts[i] = { type: 'Literal', value: `~${part.user ?? ''}` }
+    }
+  }
+}
+
+function correctParameter(part: ParameterPart): void {
+  const { operation } = part
+  if (operation === null) return
+  if (
+    part.parameter === '#' &&
+    operation.type === 'PatternRemoval' &&
+    operation.side === 'prefix' &&
+    !operation.greedy
+  ) {
+    const [only] = operation.pattern.parts
+    if (operation.pattern.parts.length === 0 || (only?.type === 'Literal' && only.value === ''))
+      part.operation = { type: 'Length' }
+  }
+  if (operation.type === 'CaseModification' && operation.pattern !== null) {
+    const [only] = operation.pattern.parts
+    if (operation.pattern.parts.length === 1 && only?.type === 'Literal') operation.pattern = parseWord(only.value)
+  }
+}
