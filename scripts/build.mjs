@@ -1,50 +1,62 @@
 // Bundles Linnet into dist/: the command line, and one chunk per tool that is loaded when it is first run.
-import { build } from 'esbuild'
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
+// The development programs (bench, fidelity) go to dist/dev/ and are not published.
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-rmSync(join(root, 'dist'), { recursive: true, force: true })
 
-/**
- * just-bash brings its parser in a chunk of its own, but its entry loads everything else with it. The shell imports
- * the entry by name; here that one import is led to the chunk.
- */
-const parserOnly = {
-  name: 'just-bash-parser',
-  setup(api) {
-    api.onResolve({ filter: /^just-bash$/ }, args => {
-      if (!args.importer.endsWith(join('src', 'shell', 'parser.ts'))) return undefined
-      const bundle = join(root, 'node_modules', 'just-bash', 'dist', 'bundle')
-      const entry = readFileSync(join(bundle, 'index.js'), 'utf8')
-      const exported = /export\{([^}]*)\}/.exec(entry)?.[1].split(',').find(name => /\bas parse$|^parse$/.test(name))
-      const local = exported?.split(' as ')[0]
-      const from = [...entry.matchAll(/import\{([^}]*)\}from"(\.\/chunks\/[^"]+)"/g)].find(([, names]) =>
-        names.split(',').some(name => name.split(' as ').at(-1) === local))
-      if (!local || !from) return undefined
-      const inner = from[1].split(',').find(name => name.split(' as ').at(-1) === local).split(' as ')[0]
-      return { path: join(bundle, from[2]), namespace: 'file', pluginData: { inner }, suffix: `?parse=${inner}` }
-    })
-  },
+/** What just-bash can load on demand for commands that Linnet does not take from it. */
+const UNUSED = [
+  /^@mongodb-js\/zstd$/,
+  /^node-liblzma$/,
+  /^sql\.js$/,
+  /^quickjs-emscripten/,
+  /^turndown$/,
+  /^seek-bzip$/,
+  /^undici$/,
+]
+
+/** @param {Record<string, string>} input name to entry file  @param {string} dir */
+async function bundle(input, dir) {
+  const bundler = await rolldown({
+    cwd: root,
+    input,
+    platform: 'node',
+    external: [/^node:/, ...UNUSED],
+    transform: { target: 'node20.19', define: { __LINNET_VERSION__: JSON.stringify(version) } },
+    // just-bash's entry evaluates much that the parser does not need; none of it has effects that anybody relies on
+    treeshake: {
+      moduleSideEffects: [
+        { test: /node_modules[\\/](?:just-bash|minimatch|brace-expansion|diff|sprintf-js)/, sideEffects: false },
+      ],
+      propertyReadSideEffects: false,
+      unknownGlobalSideEffects: false,
+      propertyWriteSideEffects: false,
+      manualPureFunctions: ['createRequire', 'Object.freeze', 'Object.create', 'Object.assign'],
+    },
+    onLog(level, log, handler) {
+      // eval in a library's optional part, and externals that are never reached
+      if (level !== 'warn' || !/EVAL|UNRESOLVED_IMPORT|CIRCULAR/.test(log.code ?? '')) handler(level, log)
+    },
+  })
+  await bundler.write({
+    dir: join(root, dir),
+    format: 'esm',
+    minify: 'dce-only',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+  })
+  await bundler.close()
 }
 
-await build({
-  absWorkingDir: root,
-  entryPoints: { linnet: 'bin/linnet.ts', ...(readdirSync(root).includes('bench') ? { bench: 'bench/main.ts' } : {}) },
-  outdir: 'dist',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  chunkNames: 'chunks/[name]-[hash]',
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-  define: { __LINNET_VERSION__: JSON.stringify(version) },
-  minifySyntax: true,
-  legalComments: 'none',
-  logLevel: 'warning',
-  plugins: [],
-})
-void parserOnly
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+await bundle({ linnet: 'bin/linnet.ts' }, 'dist')
+chmodSync(join(root, 'dist', 'linnet.js'), 0o755)
+const dev = { bench: 'bench/main.ts', fidelity: 'test/reference/fidelity.ts' }
+await bundle(
+  Object.fromEntries(Object.entries(dev).filter(([, file]) => existsSync(join(root, file)))),
+  join('dist', 'dev'),
+)

@@ -6,8 +6,8 @@ import type { RouteEncap } from '../../src/uapi/rtnetlink.ts'
 import { AF_INET, AF_INET6, AF_MPLS } from '../../src/uapi/socket.ts'
 import type { Args } from '../lib/args.ts'
 import { duparg2, EXIT_USAGE, invarg, nodev, ToolExit } from '../lib/errors.ts'
-import { formatAddress, getAddr, parseAddress } from '../lib/inet.ts'
-import { getU16, getU32, getU64, getU8 } from '../lib/number.ts'
+import { formatAddress, getAddr } from '../lib/inet.ts'
+import { getU8, getU16, getU32, getU64 } from '../lib/number.ts'
 import type { Color, Printer } from '../lib/printer.ts'
 import type { IpContext } from './context.ts'
 
@@ -19,7 +19,8 @@ interface EncapType {
 
 type Fields = Record<string, unknown>
 
-const bytesOf = (value: unknown, length: number): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array(length))
+const bytesOf = (value: unknown, length: number): Uint8Array =>
+  value instanceof Uint8Array ? value : new Uint8Array(length)
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
 /** Remembers which keywords were given, and complains about the second. */
@@ -32,9 +33,7 @@ function once(seen: Set<string>, key: string, word: string): void {
 const mpls: EncapType = {
   parse(_ctx, a) {
     const word = a.word
-    const labels = parseAddress(word, AF_MPLS)
-    if (labels === undefined) throw new ToolExit(`Error: an inet address is expected rather than "${word}".\n`, 1)
-    const fields: Fields = { dst: labels.data }
+    const fields: Fields = { dst: getAddr(word, AF_MPLS).data }
     if (a.peek() === 'ttl') {
       a.next()
       const ttl = a.next()
@@ -57,13 +56,13 @@ function ipTunnel(type: 'ip' | 'ip6'): EncapType {
   const family = type === 'ip' ? AF_INET : AF_INET6
   const length = type === 'ip' ? 4 : 16
   const color: Color = type === 'ip' ? 'inet' : 'inet6'
-  const hops = type === 'ip' ? ['ttl', 'hoplimit'] : ['hoplimit']
-  const classes = type === 'ip' ? ['tos', 'dsfield'] : ['tc']
+  const hops = type === 'ip' ? 'ttl' : 'hoplimit'
+  const trafficClass = type === 'ip' ? 'tos' : 'tc'
   return {
     parse(ctx, a) {
       const fields: Fields = {}
       const seen = new Set<string>()
-      let end = a.pos
+      let end = a.pos - 1
       for (; a.more; a.skip()) {
         const key = a.word
         if (key === 'id') {
@@ -71,19 +70,18 @@ function ipTunnel(type: 'ip' | 'ip6'): EncapType {
           once(seen, 'id', word)
           const id = getU64(word)
           fields['id'] = id === undefined ? invarg('"id" value is invalid\n', word) : Number(id)
-        } else if (key === 'dst' || key === 'remote' || key === 'src' || key === 'local') {
-          const name = key === 'dst' || key === 'remote' ? 'dst' : 'src'
+        } else if (key === 'dst' || key === 'src') {
           const word = a.next()
-          once(seen, name, word)
-          fields[name] = getAddr(word, family).data
-        } else if (classes.includes(key)) {
+          once(seen, key, word)
+          fields[key] = getAddr(word, family).data
+        } else if (key === trafficClass) {
           const word = a.next()
-          once(seen, classes[0]!, word)
-          fields['tos'] = ctx.names.rtDsfield.a2n(word) ?? invarg(`"${classes[0]}" value is invalid\n`, word)
-        } else if (hops.includes(key)) {
+          once(seen, key, word)
+          fields['tos'] = ctx.names.rtDsfield.a2n(word) ?? invarg(`"${key}" value is invalid\n`, word)
+        } else if (key === hops) {
           const word = a.next()
-          once(seen, hops[0]!, word)
-          fields['ttl'] = getU8(word) ?? invarg(`"${hops[0]}" value is invalid\n`, word)
+          once(seen, key, word)
+          fields['ttl'] = getU8(word) ?? invarg(`"${key}" value is invalid\n`, word)
         } else if (key === 'key' || key === 'csum' || key === 'seq') {
           once(seen, key, key)
           fields[key] = true
@@ -101,8 +99,8 @@ function ipTunnel(type: 'ip' | 'ip6'): EncapType {
       out.put('dst', dst, `dst ${dst} `, color)
       const ttl = numberOf(encap['ttl'])
       const tos = numberOf(encap['tos'])
-      out.put(hops[0], ttl, `${hops[0]} ${ttl} `)
-      out.put(classes[0], tos, `${classes[0]} ${tos} `)
+      out.put(hops, ttl, `${hops} ${ttl} `)
+      out.put(trafficClass, tos, `${trafficClass} ${tos} `)
       for (const flag of TUNNEL_FLAGS) if (encap[flag] === true) out.put(flag, true, `${flag} `)
     },
   }
@@ -130,7 +128,7 @@ const seg6: EncapType = {
     const seen = new Set<string>()
     let mode: string | undefined
     let segs: string | undefined
-    let end = a.pos
+    let end = a.pos - 1
     for (; a.more; a.skip()) {
       if (a.is('mode')) {
         const word = a.next()
@@ -151,7 +149,12 @@ const seg6: EncapType = {
       end = a.pos
     }
     a.pos = end
-    return { type: 'seg6', mode: mode ?? 'encap', segs: segs === undefined ? [] : parseSegments(segs, mode === 'inline'), ...fields }
+    return {
+      type: 'seg6',
+      mode: mode ?? 'encap',
+      segs: segs === undefined ? [] : parseSegments(segs, mode === 'inline'),
+      ...fields,
+    }
   },
   print(_ctx, out, encap) {
     const mode = String(encap['mode'])
@@ -186,7 +189,7 @@ const seg6local: EncapType = {
     const fields: Fields = {}
     const seen = new Set<string>()
     let action: string | undefined
-    let end = a.pos
+    let end = a.pos - 1
     for (; a.more; a.skip()) {
       const key = a.word
       if (key === 'action') {
@@ -197,7 +200,7 @@ const seg6local: EncapType = {
       } else if (key === 'table' || key === 'vrftable') {
         const word = a.next()
         once(seen, key, word)
-        fields[key] = ctx.names.rtTable.a2n(word) ?? invarg(`"${key}" value is invalid\n`, word)
+        fields[key] = ctx.names.rtTable.a2n(word) ?? invarg('invalid table id\n', word)
       } else if (key === 'nh4' || key === 'nh6') {
         const word = a.next()
         once(seen, key, word)
@@ -234,7 +237,10 @@ const seg6local: EncapType = {
       const table = ctx.names.rtTable.n2a(numberOf(encap[key]))
       out.put(key, table, `${key} ${table} `)
     }
-    for (const [key, family] of [['nh4', AF_INET], ['nh6', AF_INET6]] as const) {
+    for (const [key, family] of [
+      ['nh4', AF_INET],
+      ['nh6', AF_INET6],
+    ] as const) {
       if (encap[key] === undefined) continue
       const address = formatAddress(family, bytesOf(encap[key], 0))
       out.put(key, address, `${key} ${address} `, family === AF_INET ? 'inet' : 'inet6')
@@ -249,18 +255,21 @@ const seg6local: EncapType = {
 
 const rpl: EncapType = {
   parse(_ctx, a) {
-    if (!a.is('segs')) return { type: 'rpl', segs: [] }
-    return { type: 'rpl', segs: parseSegments(a.next(), false) }
+    if (a.is('segs')) return { type: 'rpl', segs: parseSegments(a.next(), false) }
+    a.back()
+    return { type: 'rpl', segs: [] }
   },
   print(_ctx, out, encap) {
     printSegments(out, encap['segs'])
   },
 }
 
+const XFRM_USAGE = 'Usage: ip route ... encap xfrm if_id IF_ID [ link_dev LINK ]\n'
+
 const xfrm: EncapType = {
   parse(ctx, a) {
     const fields: Fields = {}
-    let end = a.pos
+    let end = a.pos - 1
     for (; a.more; a.skip()) {
       if (a.is('if_id')) {
         const word = a.next()
@@ -276,7 +285,7 @@ const xfrm: EncapType = {
       end = a.pos
     }
     a.pos = end
-    if (fields['ifId'] === undefined) throw new ToolExit('Error: argument "if_id" is required\n', EXIT_USAGE)
+    if (fields['ifId'] === undefined) throw new ToolExit(XFRM_USAGE, EXIT_USAGE)
     return { type: 'xfrm', ...fields }
   },
   print(ctx, out, encap) {

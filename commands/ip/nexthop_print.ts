@@ -1,6 +1,7 @@
 /** Next hops in text and JSON. */
-import { type NexthopMessage, RTM_DELNEXTHOP, RTM_GETNEXTHOP } from '../../src/uapi/rtnetlink.ts'
+
 import { isSysError } from '../../src/uapi/errno.ts'
+import { type NexthopMessage, RTM_DELNEXTHOP, RTM_GETNEXTHOP } from '../../src/uapi/rtnetlink.ts'
 import { AF_INET6 } from '../../src/uapi/socket.ts'
 import { formatG } from '../lib/number.ts'
 import type { Printer } from '../lib/printer.ts'

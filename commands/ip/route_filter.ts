@@ -17,8 +17,8 @@ import { afByteLen, getPrefix, type InetPrefix, prefixEqual, readFamily } from '
 import { getU32, getUnsigned } from '../lib/number.ts'
 import { routeMessage } from '../lib/rtnl.ts'
 import type { IpContext } from './context.ts'
-import { parseRealms, parseRouteType } from './rtnames.ts'
 import { ROUTE_USAGE } from './help/route.ts'
+import { parseRealms, parseRouteType } from './rtnames.ts'
 import { vrfTable } from './vrf_table.ts'
 
 /** Selection of routes. A number of `undefined` selects everything and has the printer say the fact. */
@@ -226,12 +226,7 @@ function tableHolds(filter: RouteFilter, route: RouteMessage, tables: RouteTable
 }
 
 /** @returns whether a filter takes a route. @param preferred the family of -4 or -6, AF_UNSPEC for any */
-export function filterTakes(
-  filter: RouteFilter,
-  route: RouteMessage,
-  preferred: number,
-  tables: RouteTables,
-): boolean {
+export function filterTakes(filter: RouteFilter, route: RouteMessage, preferred: number, tables: RouteTables): boolean {
   const { family, attrs } = route
   if (preferred !== AF_UNSPEC && family !== preferred) return false
   const isClone = (route.rtmFlags & RTM_F_CLONED) !== 0

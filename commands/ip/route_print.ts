@@ -4,13 +4,13 @@ import {
   type RouteMessage,
   type RouteMetrics,
   type RouteNexthop,
+  RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
   RTM_DELROUTE,
   RTM_F_CLONED,
   RTN_MULTICAST,
   RTN_UNICAST,
   RTPROT_BOOT,
-  RT_SCOPE_UNIVERSE,
 } from '../../src/uapi/rtnetlink.ts'
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts'
 import { afBitLen, familyName, formatAddress } from '../lib/inet.ts'

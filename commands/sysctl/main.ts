@@ -188,7 +188,9 @@ class Sysctl {
         rc |= 1
       }
     }
-    return rc | this.writeAll(settings)
+    // patterns are for files: on the command line a name is a name
+    for (const { key, path, value, exclude } of settings) if (!exclude) rc |= this.write(key, path, value)
+    return rc
   }
 
   private writeAll(settings: readonly Setting[]): number {
@@ -268,6 +270,10 @@ function patternOf(expression: string | undefined): (text: string) => boolean {
 
 /** The program. */
 export const main: Program = async proc => {
+  if (proc.argv.length === 1) {
+    proc.stderr.write(USAGE)
+    return 1
+  }
   const parsed = parseOptions(proc.argv.slice(1))
   if ('kind' in parsed) {
     if (parsed.kind === 'version') proc.stdout.write('sysctl from procps-ng 4.0.2\n')

@@ -19,11 +19,7 @@ export function scriptCommands(script: string): string[] {
 
 /** @returns which machine a script asks for by `#: machine NAME` in its first five lines */
 export function scriptMachine(script: string): 'bare' | 'nic' {
-  return script
-    .split('\n', 5)
-    .some(line => /^#: machine nic\b/.test(line))
-    ? 'nic'
-    : 'bare'
+  return script.split('\n', 5).some(line => /^#: machine nic\b/.test(line)) ? 'nic' : 'bare'
 }
 
 function prefixed(prefix: string, text: string): string {

@@ -14,13 +14,12 @@ import { DirectoryFile } from './files/directory.ts'
 import { HostInput, HostOutput } from './files/host_stream.ts'
 import type { OpenFile } from './files/open_file.ts'
 import { Tty, TtyFile, type TtyFrontEnd } from './files/tty.ts'
-import { HostFolder } from './fs/hostfs.ts'
 import { OpenFileInode } from './fs/fd_inode.ts'
+import { HostFolder } from './fs/hostfs.ts'
 import type { FileSystem } from './fs/inode.ts'
 import type { Mount } from './fs/mount.ts'
 import { NsFile, NsfsInode } from './fs/nsfs.ts'
 import { Path } from './fs/path.ts'
-import type { IrqLine } from './fs/proc_files.ts'
 import { procfsRoot } from './fs/procfs.ts'
 import { cgroupRoot, sysfsRoot } from './fs/sysfs.ts'
 import { Tmpfs } from './fs/tmpfs.ts'
@@ -160,7 +159,8 @@ export class Machine {
     const { mounts } = this.vfs
     const at = (...names: string[]): Path => {
       let path = mounts.root
-      for (const name of names) path = mounts.cross(path.mount, path.inode.lookup(name, this.processes.init)!, path, name)
+      for (const name of names)
+        path = mounts.cross(path.mount, path.inode.lookup(name, this.processes.init)!, path, name)
       return path
     }
     mounts.mountRoot({ root: root.root, source: 'overlay', superOptions: OVERLAY_OPTIONS })
@@ -355,16 +355,6 @@ export class Machine {
     if (file instanceof DirectoryFile) return file.path
     if (file instanceof NsFile) return new Path(this.nsfsMount, new NsfsInode(this.nsfs, file.net), null, file.link)
     return new Path(this.nsfsMount, new OpenFileInode(this.nsfs, file), null, file.link)
-  }
-
-  /** /proc/modules */
-  modules(): string {
-    return ''
-  }
-
-  /** interrupt lines of the kernel's drivers, for /proc/interrupts */
-  irqs(): readonly IrqLine[] {
-    return []
   }
 
   /** A program threw something that is not the end of its process: it is told on its standard error, and ends. */

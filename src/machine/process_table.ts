@@ -2,7 +2,7 @@
 import type { Task } from './task.ts'
 
 /** Largest pid before numbers are used again (kernel.pid_max). */
-export const PID_MAX = 4_194_304
+export const PID_MAX = 32_768
 
 export class ProcessTable {
   private readonly tasks = new Map<number, Task>()

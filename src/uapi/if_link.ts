@@ -443,3 +443,26 @@ export function linkData<K extends keyof LinkKinds>(info: LinkInfo | undefined, 
 export function slaveData<K extends keyof SlaveKinds>(info: LinkInfo | undefined, kind: K): SlaveKinds[K] | undefined {
   return info?.slaveKind === kind ? (info.slaveData as SlaveKinds[K] | undefined) : undefined
 }
+
+/** IFLA_VF_INFO: settings of one virtual function of a network card. */
+export interface VfInfo {
+  vf: number
+  mac?: Uint8Array
+  vlan?: { vlan: number; qos: number; protocol: number }
+  txRate?: number
+  rate?: { minTxRate: number; maxTxRate: number }
+  spoofchk?: boolean
+  rssQueryEn?: boolean
+  trust?: boolean
+  /** 0 auto, 1 enable, 2 disable */
+  linkState?: number
+  nodeGuid?: bigint
+  portGuid?: bigint
+}
+
+declare module './rtnetlink.ts' {
+  interface LinkAttrs {
+    /** IFLA_VFINFO_LIST */
+    vfinfoList?: VfInfo[]
+  }
+}

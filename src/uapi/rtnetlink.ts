@@ -234,6 +234,8 @@ export interface LinkAttrs {
   /** in requests: act in the namespace with this id */
   targetNetnsid?: number
   newIfindex?: number
+  /** on the RTM_DELLINK of a move: the id of the namespace it goes to */
+  newNetnsid?: number
   altIfname?: string
   /** IFLA_PROP_LIST: alternative names */
   propList?: string[]

@@ -40,6 +40,9 @@ export interface PacketType {
 /** Virtual CPU time of one packet through the receive path, ns: what makes a round trip take a believable time. */
 export const RX_COST = 1.5 * NSEC_PER_USEC
 
+/** How many devices stacked on each other one transmission may pass. */
+const XMIT_RECURSION_LIMIT = 8
+
 const NOBODY: readonly PacketType[] = []
 
 /** What the ingress hook of tc or netfilter decides: go on, or it has taken the packet. */
@@ -51,6 +54,7 @@ export class NetCore {
   private readonly protocols = new Map<number, PacketType[]>()
   private readonly taps: PacketType[] = []
   private readonly backlog = new SkbQueue()
+  private xmitDepth = 0
   /** net.core.netdev_max_backlog */
   maxBacklog = 1000
   /** /proc/net/softnet_stat */
@@ -100,17 +104,24 @@ export class NetCore {
     skb.resetMacHeader()
     if (this.egress !== undefined && !this.egress(skb, dev)) rc = NET_XMIT_DROP
     else {
-      const qdisc = dev.qdisc
-      if (qdisc !== undefined && qdisc.kind !== 'noqueue') {
-        rc = qdisc.enqueue(skb)
-        this.runQueue(dev)
-      } else if ((dev.flags & IFF_UP) !== 0 && dev.running) {
-        rc = this.hardStartXmit(skb, dev) === NETDEV_TX_OK ? 0 : -Errno.ENETDOWN
-        if (rc < 0) skb.free('__dev_queue_xmit', 'NOT_SPECIFIED')
-      } else {
+      const txq = dev.txq
+      if (txq !== null) {
+        rc = txq.enqueue(skb)
+        if (txq.qlen > 0) this.runQueue(dev)
+      } else if ((dev.flags & IFF_UP) === 0) {
         rc = -Errno.ENETDOWN
         dev.stats.txDropped++
         skb.free('__dev_queue_xmit', 'DEV_READY')
+      } else if (this.xmitDepth > XMIT_RECURSION_LIMIT) {
+        rc = -Errno.ENETDOWN
+        dev.stats.txDropped++
+        kernel.log.print(2, `Dead loop on virtual device ${dev.name}, fix it urgently!`)
+        skb.free('__dev_queue_xmit')
+      } else {
+        this.xmitDepth++
+        rc = this.hardStartXmit(skb, dev) === NETDEV_TX_OK ? 0 : -Errno.ENETDOWN
+        this.xmitDepth--
+        if (rc < 0) skb.free('__dev_queue_xmit')
       }
     }
     kernel.softirq.enable()
@@ -119,8 +130,8 @@ export class NetCore {
 
   /** Lets a device's qdisc hand over what it may (qdisc_run). */
   runQueue(dev: NetDevice): void {
-    const qdisc = dev.qdisc
-    if (qdisc === undefined) return
+    const qdisc = dev.txq
+    if (qdisc === null) return
     while (!dev.queueStopped) {
       const skb = qdisc.dequeue()
       if (skb === null) return

@@ -42,8 +42,7 @@ export const IFF_VOLATILE =
   IFF_LOWER_UP |
   IFF_DORMANT
 
-const SETTABLE =
-  IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | IFF_PORTSEL | IFF_AUTOMEDIA
+const SETTABLE = IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | IFF_PORTSEL | IFF_AUTOMEDIA
 
 /** @returns the flags as user space sees them: with IFF_RUNNING, IFF_LOWER_UP and IFF_DORMANT, and only the promiscuity it asked for (dev_get_flags) */
 export function devGetFlags(dev: NetDevice): number {

@@ -1,14 +1,13 @@
 /** Ethernet (IEEE 802.3): the link header, its parsing on receipt, and what every Ethernet-like device starts with. */
 import { Errno } from '../../uapi/errno.ts'
+import { ARPHRD_ETHER, ETH_P_802_2, IFF_BROADCAST, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP } from '../../uapi/if.ts'
 import {
-  ARPHRD_ETHER,
-  ETH_P_802_2,
-  IFF_BROADCAST,
-  IFF_LOOPBACK,
-  IFF_MULTICAST,
-  IFF_NOARP,
-} from '../../uapi/if.ts'
-import { type HeaderOps, IFF_LIVE_ADDR_CHANGE, IFF_TX_SKB_SHARING, NET_ADDR_RANDOM, type NetDevice } from './net_device.ts'
+  type HeaderOps,
+  IFF_LIVE_ADDR_CHANGE,
+  IFF_TX_SKB_SHARING,
+  NET_ADDR_RANDOM,
+  type NetDevice,
+} from './net_device.ts'
 import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from './skbuff.ts'
 
 /** Bytes of a link header. */

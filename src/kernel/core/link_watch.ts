@@ -15,6 +15,7 @@ import {
   IFF_SLAVE,
   IFF_UP,
 } from '../../uapi/if.ts'
+import { RTM_NEWLINK } from '../../uapi/rtnetlink.ts'
 import type { Kernel } from '../kernel.ts'
 import { devActivate, devDeactivate } from '../sched/sch_generic.ts'
 import { NSEC_PER_SEC, Timer } from './clock.ts'
@@ -28,7 +29,6 @@ import {
   type NetDevice,
 } from './net_device.ts'
 import { rtmsgIfinfo } from './rtnl_link_fill.ts'
-import { RTM_NEWLINK } from '../../uapi/rtnetlink.ts'
 
 /** @returns the lower device's index as the device gives it, its own where it has none (dev_get_iflink) */
 export function devGetIflink(dev: NetDevice): number {

@@ -4,10 +4,18 @@ import type { LinkMessage, LinkStats, NeighMessage, RtMessage } from '../../uapi
 import type { PacketType } from './dev.ts'
 import type { Net } from './net_namespace.ts'
 import { noopQdisc, type Qdisc } from './qdisc.ts'
-import type { NetlinkExtAck } from './rtnetlink.ts'
+import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 import type { SkBuff } from './skbuff.ts'
 
-export { NET_RX_DROP, NET_RX_SUCCESS, NET_XMIT_CN, NET_XMIT_DROP, NET_XMIT_SUCCESS, NETDEV_TX_BUSY, NETDEV_TX_OK } from './net_xmit.ts'
+export {
+  NET_RX_DROP,
+  NET_RX_SUCCESS,
+  NET_XMIT_CN,
+  NET_XMIT_DROP,
+  NET_XMIT_SUCCESS,
+  NETDEV_TX_BUSY,
+  NETDEV_TX_OK,
+} from './net_xmit.ts'
 
 /** What a driver does (`net_device_ops`). Results below zero are errors. */
 export interface NetDeviceOps {
@@ -82,7 +90,7 @@ export interface RtnlLinkOps {
   /** Checks attributes before anything is made. */
   validate?(msg: LinkMessage, extack: NetlinkExtAck): number
   /** Makes it: must register the device (and further ones, as veth does). */
-  newlink?(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck): number
+  newlink?(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck, ctx: RtnlContext): number
   changelink?(dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck): number
   /** Puts it, and what goes with it, on the list of devices to unregister. Absent: only the device itself. */
   dellink?(dev: NetDevice, kill: NetDevice[]): void

@@ -3,7 +3,7 @@
  * destination prefixes, with a trie over source prefixes below a node where routes name one (RFC 8043).
  * What a route says is here; how one is chosen for a packet is in route_select.ts, where it comes from in route_add.ts.
  */
-import type { RouteEncap, RouteMetrics } from '../../uapi/rtnetlink.ts'
+import type { RouteEncap } from '../../uapi/rtnetlink.ts'
 import {
   NLM_F_APPEND,
   NLM_F_CREATE,
@@ -15,6 +15,7 @@ import { RT_TABLE_LOCAL, RT_TABLE_MAIN, RTNH_F_DEAD, RTNH_F_LINKDOWN } from '../
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
+import { type DstMetrics, NO_METRICS } from '../ipv4/fib_metrics.ts'
 import { addrBit, addrDiff, addrEqual, type In6Addr, IN6ADDR_ANY } from './addr.ts'
 import { Fib6Node, locate, tableRoutes } from './fib6_trie.ts'
 import type { Rt6Exceptions, Rt6Info } from './rt6_info.ts'
@@ -91,7 +92,7 @@ export class Fib6Info {
   /** ns since boot; counts where flags have RTF_EXPIRES */
   expires = 0
   prefsrc: In6Addr | undefined
-  metrics: RouteMetrics | undefined
+  metrics: DstMetrics = NO_METRICS
   /** the one next hop; absent where `nhObject` has it */
   nh: Fib6Nh | undefined
   nhObject: Fib6NexthopObject | undefined
@@ -170,6 +171,8 @@ export class Fib6 {
   notify: (event: 'new' | 'del', rt: Fib6Info, flags: number) => void = () => {}
   /** set by route_gc.ts: a route that runs out has come */
   startGc: () => void = () => {}
+  /** set by route_gc.ts: something was learned that runs out */
+  forceGc: () => void = () => {}
 
   constructor(net: Net) {
     this.net = net

@@ -8,6 +8,7 @@ import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { neighOutput } from '../core/neighbour.ts'
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, PACKET_LOOPBACK, type SkBuff } from '../core/skbuff.ts'
+import { RTAX_HOPLIMIT } from '../ipv4/fib_metrics.ts'
 import { type In6Addr, IPV6_ADDR_SCOPE_INTFACELOCAL } from './addr.ts'
 import {
   IPV6_DEVCONF_DISABLE_IPV6,
@@ -134,7 +135,7 @@ function loopbackXmit(skb: SkBuff): number {
 
 /** @returns the hop limit of packets on a route: set on it, or the device's (ip6_dst_hoplimit) */
 export function ip6DstHoplimit(dst: Rt6Info): number {
-  const set = dst.from?.metrics?.hoplimit ?? 0
+  const set = dst.from?.metrics.raw(RTAX_HOPLIMIT) ?? 0
   if (set !== 0) return set
   const idev = in6Dev(dst.dev)
   const conf = idev?.cnf ?? dst.dev.net.at(ipv6DevconfKey).all

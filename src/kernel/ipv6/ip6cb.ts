@@ -7,12 +7,17 @@ export const IP6SKB_FRAGMENTED = 0x10
 export const IP6SKB_HOPBYHOP = 0x20
 export const IP6SKB_L3SLAVE = 0x40
 export const IP6SKB_JUMBOGRAM = 0x80
+/** the router alert is for another protocol than MLD */
+export const IP6SKB_RA_OTHER = 0x0800
 /** a source route of type 0 or another routing header has been followed */
 export const IP6SKB_SRCRT = 0x0400
 /** the sender's socket lets its packets be fragmented (`ignore_df`) */
 export const IP6SKB_IGNORE_DF = 0x1000
 /** a multicast packet must not come back to the own host (IPV6_MULTICAST_LOOP off) */
 export const IP6SKB_NO_MC_LOOP = 0x2000
+
+/** the sender probes the path: the device's MTU counts, not what was learned (IPV6_PMTUDISC_PROBE) */
+export const IP6SKB_PMTU_PROBE = 0x4000
 
 /** Where the number of the next header stands, from the network header: kept above the flags. */
 const NHOFF_SHIFT = 16
@@ -26,6 +31,3 @@ export function nhoffOf(cbFlags: number): number {
 export function withNhoff(cbFlags: number, nhoff: number): number {
   return ((cbFlags & 0xffff) | (nhoff << NHOFF_SHIFT)) >>> 0
 }
-
-/** the sender probes the path: the device's MTU counts, not what was learned (IPV6_PMTUDISC_PROBE) */
-export const IP6SKB_PMTU_PROBE = 0x4000

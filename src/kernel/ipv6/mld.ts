@@ -19,7 +19,7 @@ import {
 import { csumFold, csumPartial, csumPseudo } from './checksum.ts'
 import { type Ifmcaddr6, type Inet6Dev, in6Dev } from './if_inet6.ts'
 import { ipv6GetLladdr } from './inet6_addr.ts'
-import { IP6SKB_ROUTERALERT } from './ip6cb.ts'
+import { IP6SKB_RA_OTHER, IP6SKB_ROUTERALERT } from './ip6cb.ts'
 import { get16, IPV6_HLEN, IPV6_MIN_MTU, OFF_HOP_LIMIT, OFF_PAYLOAD_LEN, OFF_SADDR, put16, putHeader } from './ip6.ts'
 import { ip6SendControl } from './ip6_control.ts'
 import {
@@ -163,7 +163,7 @@ export function mldQuery(skb: SkBuff): void {
     idev !== undefined &&
     addrLinkLocalAt(buf, nh + OFF_SADDR) &&
     buf[nh + OFF_HOP_LIMIT] === 1 &&
-    (skb.cbFlags & IP6SKB_ROUTERALERT) !== 0 &&
+    (skb.cbFlags & (IP6SKB_ROUTERALERT | IP6SKB_RA_OTHER)) === IP6SKB_ROUTERALERT &&
     len >= 24 &&
     skb.len >= 24
   if (valid) processQuery(idev, buf, at, Math.min(len, skb.len))

@@ -7,7 +7,6 @@ import {
   RTN_ANYCAST,
   RTN_BLACKHOLE,
   RTN_LOCAL,
-  RTN_MULTICAST,
   RTN_NAT,
   RTN_PROHIBIT,
   RTN_THROW,
@@ -17,6 +16,7 @@ import { IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
 import { IFF_L3MDEV_MASTER, IFF_L3MDEV_SLAVE, type NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
+import { RTAX_MTU } from '../ipv4/fib_metrics.ts'
 import {
   addrAny,
   addrEqual,
@@ -322,7 +322,7 @@ export function rt6Lookup(
 
 /** @returns the MTU of a route, bytes: learned, set on the route, or the device's */
 export function ip6DstMtu(rt: Rt6Info): number {
-  const set = rt.pmtu !== 0 ? rt.pmtu : (rt.from?.metrics?.mtu ?? 0)
+  const set = rt.pmtu !== 0 ? rt.pmtu : (rt.from?.metrics.raw(RTAX_MTU) ?? 0)
   const { dev } = rt
   if (set !== 0) return Math.min(set, IP6_MAX_MTU)
   const idev = in6Dev(dev)
@@ -331,12 +331,12 @@ export function ip6DstMtu(rt: Rt6Info): number {
 
 /** @returns whether a route's MTU was locked (`mtu lock`): nothing learned changes it */
 export function mtuLocked(rt: Rt6Info): boolean {
-  return ((rt.from?.metrics?.lock ?? 0) & (1 << 2)) !== 0
+  return rt.from?.metrics.locked(RTAX_MTU) ?? false
 }
 
 /** The MTU of a route found by a lookup, without anything learned (ip6_mtu_from_fib6). */
 function fib6Mtu(res: Fib6Result): number {
-  const set = res.rt!.metrics?.mtu ?? 0
+  const set = res.rt!.metrics.raw(RTAX_MTU)
   if (set !== 0) return set
   const { dev } = res.nh!
   return Math.min(in6Dev(dev)?.cnf.data[IPV6_DEVCONF_MTU] ?? IPV6_MIN_MTU, IP6_MAX_MTU)

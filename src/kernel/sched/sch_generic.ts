@@ -2,10 +2,11 @@
  * What all queueing disciplines share: which one a device gets when it first comes up, and that packets only enter it
  * while there is a carrier (kernel's sch_generic).
  */
-import type { Kernel } from '../kernel.ts'
+
 import { IFF_NO_QUEUE, type NetDevice } from '../core/net_device.ts'
 import { noopQdisc, noqueueQdisc, type Qdisc } from '../core/qdisc.ts'
 import { coreGlobals } from '../core/sysctl_net_core.ts'
+import type { Kernel } from '../kernel.ts'
 import { PfifoFast } from './pfifo_fast.ts'
 
 /** Makes the root qdisc of a kind for a device. */

@@ -23,7 +23,8 @@ interface DeviceOps {
 }
 
 const take = (_task: Task, data: Uint8Array): number => data.length
-const random = (task: Task, max: number): Uint8Array => task.machine.random.fill(new Uint8Array(Math.min(max, READ_MAX)))
+const random = (task: Task, max: number): Uint8Array =>
+  task.machine.random.fill(new Uint8Array(Math.min(max, READ_MAX)))
 const zeros = (_task: Task, max: number): Uint8Array => new Uint8Array(Math.min(max, READ_MAX))
 
 const MEMORY_DEVICES = new Map<number, DeviceOps>([
@@ -82,9 +83,7 @@ class KmsgFile extends DeviceFile {
         const record = log.read()[next]
         if (record === undefined) return -Errno.EAGAIN
         const text = record.text.replaceAll('\n', '\n ')
-        const line = new TextEncoder().encode(
-          `${record.level},${next},${Math.floor(record.time / 1000)},-;${text}\n`,
-        )
+        const line = new TextEncoder().encode(`${record.level},${next},${Math.floor(record.time / 1000)},-;${text}\n`)
         if (line.length > max) return -Errno.EINVAL
         next++
         return line

@@ -36,7 +36,7 @@ function pipeStat(ino: number): Stat {
 
 /** A pipe that the host fills. */
 export class HostInput extends OpenFile {
-  override readonly wq: WaitQueue
+  private readonly waiters: WaitQueue
   private readonly scheduler: Scheduler
   private readonly ino: number
   private readonly chunks: Uint8Array[] = []
@@ -46,20 +46,24 @@ export class HostInput extends OpenFile {
     super(O_RDONLY)
     this.scheduler = scheduler
     this.ino = ino
-    this.wq = new HeldWaitQueue(scheduler)
+    this.waiters = new HeldWaitQueue(scheduler)
+  }
+
+  override get wq(): WaitQueue {
+    return this.waiters
   }
 
   /** More input. */
   push(data: Uint8Array): void {
     if (data.length > 0) this.chunks.push(data)
-    this.wq.wake()
+    this.waiters.wake()
     this.scheduler.kick()
   }
 
   /** No more will come. */
   end(): void {
     this.ended = true
-    this.wq.wake()
+    this.waiters.wake()
     this.scheduler.kick()
   }
 

@@ -132,7 +132,14 @@ export class Tty {
   private key(byte: number): void {
     const { termios } = this
     if (termios.signals) {
-      const signal = byte === CTRL_C ? Signal.SIGINT : byte === CTRL_Z ? Signal.SIGTSTP : byte === CTRL_BACKSLASH ? Signal.SIGQUIT : 0
+      const signal =
+        byte === CTRL_C
+          ? Signal.SIGINT
+          : byte === CTRL_Z
+            ? Signal.SIGTSTP
+            : byte === CTRL_BACKSLASH
+              ? Signal.SIGQUIT
+              : 0
       if (signal !== 0) {
         this.line = []
         this.ready.length = 0
@@ -221,7 +228,16 @@ export class Tty {
   }
 
   stat(): Stat {
-    return { dev: 21, ino: 3, mode: S_IFCHR | 0o620, nlink: 1, uid: 0, gid: 5, size: 0, mtime: this.machine.kernel.realtime }
+    return {
+      dev: 21,
+      ino: 3,
+      mode: S_IFCHR | 0o620,
+      nlink: 1,
+      uid: 0,
+      gid: 5,
+      size: 0,
+      mtime: this.machine.kernel.realtime,
+    }
   }
 }
 

@@ -6,7 +6,17 @@
 import * as fs from 'node:fs'
 import * as nodePath from 'node:path'
 import { Errno, type ErrnoName, SysError } from '../../uapi/errno.ts'
-import { type Dirent, O_ACCMODE, O_APPEND, O_RDONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Stat } from '../../uapi/fs.ts'
+import {
+  type Dirent,
+  O_ACCMODE,
+  O_APPEND,
+  O_RDONLY,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Stat,
+} from '../../uapi/fs.ts'
 import { DirectoryFile } from '../files/directory.ts'
 import { type OpenFile, SeekableFile } from '../files/open_file.ts'
 import type { Task } from '../task.ts'
@@ -61,7 +71,9 @@ export class HostFolder implements FileSystem {
         throw error
       })
     }
-    return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink() ? new HostInode(this, path, stats) : undefined
+    return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink()
+      ? new HostInode(this, path, stats)
+      : undefined
   }
 
   /** Throws EROFS where the folder was mounted read-only. */

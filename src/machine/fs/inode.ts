@@ -141,7 +141,7 @@ export const MAY_READ = 4
 export function permitted(inode: Inode, uid: number, gid: number, mask: number): boolean {
   if (uid === 0) return (mask & MAY_EXEC) === 0 || inode.isDirectory || (inode.mode & 0o111) !== 0
   const shift = inode.uid === uid ? 6 : inode.gid === gid ? 3 : 0
-  return (((inode.mode >> shift) & 7) & mask) === mask
+  return ((inode.mode >> shift) & 7 & mask) === mask
 }
 
 /** Read-only file systems that nothing can be added to (procfs, sysfs) answer so. */

@@ -4,7 +4,17 @@
  */
 import type { KernfsFile, KernfsLink } from '../../kernel/core/kernfs.ts'
 import { Errno, SysError } from '../../uapi/errno.ts'
-import { type Dirent, O_ACCMODE, O_RDONLY, O_WRONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Stat } from '../../uapi/fs.ts'
+import {
+  type Dirent,
+  O_ACCMODE,
+  O_RDONLY,
+  O_WRONLY,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Stat,
+} from '../../uapi/fs.ts'
 import { DirectoryFile } from '../files/directory.ts'
 import { type OpenFile, SeekableFile } from '../files/open_file.ts'
 import type { Task } from '../task.ts'

@@ -1,7 +1,7 @@
 /** /proc/PID: one process, see proc_pid_*(5). */
 
-import type { KernfsFile } from '../../kernel/core/kernfs.ts'
 import { NSEC_PER_SEC, USER_HZ } from '../../kernel/core/clock.ts'
+import type { KernfsFile } from '../../kernel/core/kernfs.ts'
 import { Errno } from '../../uapi/errno.ts'
 import type { Machine } from '../machine.ts'
 import type { Task } from '../task.ts'
@@ -30,7 +30,8 @@ function stat(task: Task): string {
   const { size, resident } = memory(task)
   const tty = task.tty === undefined ? 0 : task.tty.rdev
   const flags = task.kthread ? 0x200040 : 0x400000
-  const exit = task.ended?.kind === 'exited' ? task.ended.status << 8 : task.ended?.kind === 'signaled' ? task.ended.signal : 0
+  const exit =
+    task.ended?.kind === 'exited' ? task.ended.status << 8 : task.ended?.kind === 'signaled' ? task.ended.signal : 0
   const fields = [
     task.pid,
     `(${task.comm.slice(0, 15)})`,
@@ -235,7 +236,8 @@ function namespaces(task: Task): ViewDir {
         return {
           kind: 'magic',
           target: `net:[${task.net.ino}]`,
-          follow: () => new Path(machine.nsfsMount, new NsfsInode(machine.nsfs, task.net), null, `net:[${task.net.ino}]`),
+          follow: () =>
+            new Path(machine.nsfsMount, new NsfsInode(machine.nsfs, task.net), null, `net:[${task.net.ino}]`),
         }
       }
       const ino = NAMESPACES.get(name)
@@ -269,7 +271,11 @@ function file(mode: number, read: () => string | number, write?: (text: string) 
 /** What /proc/PID holds, by name. */
 const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | undefined>([
   ['cgroup', () => file(0o444, () => '0::/\n')],
-  ['cmdline', task => file(0o444, () => (task.kthread || task.ended !== undefined ? '' : task.argv.map(arg => `${arg}\0`).join('')))],
+  [
+    'cmdline',
+    task =>
+      file(0o444, () => (task.kthread || task.ended !== undefined ? '' : task.argv.map(arg => `${arg}\0`).join(''))),
+  ],
   [
     'comm',
     task =>
@@ -295,11 +301,22 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
       lookup(name) {
         const open = /^\d+$/.test(name) ? task.files.peek(Number(name)) : undefined
         if (open === undefined) return undefined
-        return file(0o444, () => `pos:\t0\nflags:\t0${(open.flags | 0o100000).toString(8)}\nmnt_id:\t15\nino:\t${open.stat().ino}\n`)
+        return file(
+          0o444,
+          () => `pos:\t0\nflags:\t0${(open.flags | 0o100000).toString(8)}\nmnt_id:\t15\nino:\t${open.stat().ino}\n`,
+        )
       },
     }),
   ],
-  ['io', task => file(0o400, () => `rchar: 0\nwchar: 0\nsyscr: ${task.voluntarySwitches}\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n`)],
+  [
+    'io',
+    task =>
+      file(
+        0o400,
+        () =>
+          `rchar: 0\nwchar: 0\nsyscr: ${task.voluntarySwitches}\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n`,
+      ),
+  ],
   ['limits', () => file(0o444, limits)],
   ['loginuid', () => file(0o644, () => '4294967295')],
   ['mountinfo', (_task, machine) => file(0o444, () => mountinfo(machine))],
@@ -344,7 +361,8 @@ export function pidDirectory(task: Task): ViewDir {
     owner: { uid: task.uid, gid: task.gid },
     list: () => ENTRIES.keys(),
     lookup(name) {
-      if (task.ended !== undefined && name === 'ns') return { kind: 'dir', mode: 0o511, list: () => [], lookup: () => undefined }
+      if (task.ended !== undefined && name === 'ns')
+        return { kind: 'dir', mode: 0o511, list: () => [], lookup: () => undefined }
       if (task.kthread && NEEDS_MEMORY.has(name)) return file(0o400, () => -Errno.ENOENT)
       return ENTRIES.get(name)?.(task, task.machine)
     },

@@ -18,14 +18,22 @@ const PROC_POLICY: ViewPolicy = {
   createErrno: Errno.ENOENT,
   createFileErrno: Errno.ENOENT,
 }
-/** /proc/sys and /proc/PID/net: who may not write by the mode bits may not open, root neither. */
-const STRICT_POLICY: ViewPolicy = { ...PROC_POLICY, strictModes: true }
+/** /proc/PID/net: who may not write by the mode bits may not open, root neither. */
+const NET_POLICY: ViewPolicy = { ...PROC_POLICY, strictModes: true }
+/** /proc/sys: the mode bits bind everybody in everything. */
+const SYSCTL_POLICY: ViewPolicy = {
+  ...NET_POLICY,
+  changeErrno: Errno.EACCES,
+  createErrno: Errno.EACCES,
+  createFileErrno: Errno.EACCES,
+}
 
 /** The inode of a directory in /proc. */
 class ProcInode extends ViewInode {
   protected override child(node: ViewNode, name: string): Inode {
     const ino = this.childIno(name)
-    if (name === 'sys' || name === 'net') return new ViewInode(this.fs, node, ino, STRICT_POLICY)
+    if (name === 'sys') return new ViewInode(this.fs, node, ino, SYSCTL_POLICY)
+    if (name === 'net') return new ViewInode(this.fs, node, ino, NET_POLICY)
     return node.kind === 'dir' ? new ProcInode(this.fs, node, ino, this.policy) : super.child(node, name)
   }
 }

@@ -7,6 +7,7 @@ import type { Machine } from '../machine.ts'
 import type { Task } from '../task.ts'
 import type { FileSystem, Inode } from './inode.ts'
 import { type ViewDir, ViewInode, type ViewNode, type ViewPolicy } from './kernfs_inode.ts'
+import { MODULES } from './proc_files.ts'
 
 const SYSFS_POLICY: ViewPolicy = {
   fileSize: 4096,
@@ -55,7 +56,10 @@ function deviceHome(net: Net, name: string): string {
 }
 
 /** A directory that is made anew for each reader. */
-function viewDir(list: (task: Task) => Iterable<string>, lookup: (name: string, task: Task) => ViewNode | undefined): ViewDir {
+function viewDir(
+  list: (task: Task) => Iterable<string>,
+  lookup: (name: string, task: Task) => ViewNode | undefined,
+): ViewDir {
   return { kind: 'dir', mode: 0o755, list, lookup }
 }
 
@@ -148,7 +152,15 @@ function rootTree(machine: Machine): ViewDir {
           ]),
         ),
       ],
-      ['dev', treeDir(new Map([['block', empty()], ['char', empty()]]))],
+      [
+        'dev',
+        treeDir(
+          new Map([
+            ['block', empty()],
+            ['char', empty()],
+          ]),
+        ),
+      ],
       [
         'devices',
         treeDir(
@@ -160,10 +172,29 @@ function rootTree(machine: Machine): ViewDir {
         ),
       ],
       ['firmware', empty()],
-      ['fs', treeDir(new Map([['bpf', empty()], ['cgroup', emptyDir()], ['pstore', empty()]]))],
+      [
+        'fs',
+        treeDir(
+          new Map([
+            ['bpf', empty()],
+            ['cgroup', emptyDir()],
+            ['pstore', empty()],
+          ]),
+        ),
+      ],
       ['hypervisor', empty()],
-      ['kernel', treeDir(new Map([['debug', empty()], ['mm', empty()], ['security', empty()], ['tracing', empty()]]))],
-      ['module', moduleDir(machine)],
+      [
+        'kernel',
+        treeDir(
+          new Map([
+            ['debug', empty()],
+            ['mm', empty()],
+            ['security', empty()],
+            ['tracing', empty()],
+          ]),
+        ),
+      ],
+      ['module', moduleDir()],
       ['power', empty()],
     ]),
   )
@@ -174,25 +205,30 @@ function emptyDir(): ViewDir {
 }
 
 /** /sys/module: a directory for each loaded module. */
-function moduleDir(machine: Machine): ViewDir {
-  const names = (): string[] =>
-    machine
-      .modules()
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => line.split(' ', 1)[0]!)
-  return viewDir(names, name => (names().includes(name) ? empty() : undefined))
+function moduleDir(): ViewDir {
+  return treeDir(new Map(MODULES.map((line): [string, ViewNode] => [line.split(' ', 1)[0]!, empty()])))
 }
 
-/** Keeps the inodes of directories that something is mounted over: mounts are found by inode. */
+/** The two upper levels never change; their inodes are kept, since mounts are found by the inode they cover. */
 class SysInode extends ViewInode {
-  private readonly kept = new Map<ViewNode, Inode>()
+  private readonly kept = new Map<string, Inode>()
+  private readonly level: number
+
+  constructor(fs: FileSystem, node: ViewNode, ino: number, policy: ViewPolicy, level: number) {
+    super(fs, node, ino, policy)
+    this.level = level
+  }
 
   protected override child(node: ViewNode, name: string): Inode {
-    const known = this.kept.get(node)
-    if (known !== undefined) return known
-    const inode = new SysInode(this.fs, node, this.childIno(name), this.policy)
-    if (node.kind === 'dir' && this.kept.size < 64) this.kept.set(node, inode)
+    let inode = this.kept.get(name)
+    if (inode === undefined) {
+      const ino = this.childIno(name)
+      inode =
+        this.level < 2
+          ? new SysInode(this.fs, node, ino, this.policy, this.level + 1)
+          : new ViewInode(this.fs, node, ino, this.policy)
+      if (this.level < 2) this.kept.set(name, inode)
+    }
     return inode
   }
 }
@@ -200,7 +236,7 @@ class SysInode extends ViewInode {
 /** @returns the root inode of a sysfs */
 export function sysfsRoot(machine: Machine, dev: number): Inode {
   const fs: FileSystem = { type: 'sysfs', dev, now: () => machine.kernel.realtime }
-  const root = new SysInode(fs, rootTree(machine), 1, SYSFS_POLICY)
+  const root = new SysInode(fs, rootTree(machine), 1, SYSFS_POLICY, 0)
   root.mode = S_IFDIR | 0o555
   return root
 }
@@ -221,7 +257,13 @@ export function cgroupRoot(machine: Machine, dev: number): Inode {
         .join(''),
     write: text => (machine.processes.get(Number(text)) === undefined ? -Errno.ESRCH : text.length),
   })
-  table.set('cpuset.cpus.effective', kernfsText(() => (machine.cpus === 1 ? '0\n' : `0-${machine.cpus - 1}\n`)))
-  table.set('cpuset.mems.effective', kernfsText(() => '0\n'))
+  table.set(
+    'cpuset.cpus.effective',
+    kernfsText(() => (machine.cpus === 1 ? '0\n' : `0-${machine.cpus - 1}\n`)),
+  )
+  table.set(
+    'cpuset.mems.effective',
+    kernfsText(() => '0\n'),
+  )
   return new ViewInode(fs, table, 1, { ...SYSFS_POLICY, fileSize: 0 })
 }

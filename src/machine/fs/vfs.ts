@@ -135,7 +135,8 @@ export class Vfs {
     if (!created) {
       const mask = (access === O_WRONLY ? 0 : MAY_READ) | (access === O_RDONLY ? 0 : MAY_WRITE)
       if (!permitted(inode, task.uid, task.gid, mask)) throw new SysError(Errno.EACCES)
-      if (access !== O_RDONLY && path.mount.options.startsWith('ro') && !isSpecial(inode)) throw new SysError(Errno.EROFS)
+      if (access !== O_RDONLY && path.mount.options.startsWith('ro') && !isSpecial(inode))
+        throw new SysError(Errno.EROFS)
     }
     const file = inode.open(flags, task, path)
     if ((flags & O_TRUNC) !== 0 && !created && access !== O_RDONLY && inode.type === S_IFREG) inode.truncate(0)

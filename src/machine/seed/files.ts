@@ -38,13 +38,63 @@ iperf3:x:103:107::/nonexistent:/usr/sbin/nologin
 
 /** Groups: name and number. */
 const GROUPS: readonly (readonly [string, number])[] = [
-  ...([['root', 0], ['daemon', 1], ['bin', 2], ['sys', 3], ['adm', 4], ['tty', 5], ['disk', 6], ['lp', 7]] as const),
-  ...([['mail', 8], ['news', 9], ['uucp', 10], ['man', 12], ['proxy', 13], ['kmem', 15], ['dialout', 20]] as const),
-  ...([['fax', 21], ['voice', 22], ['cdrom', 24], ['floppy', 25], ['tape', 26], ['sudo', 27], ['audio', 29]] as const),
-  ...([['dip', 30], ['www-data', 33], ['backup', 34], ['operator', 37], ['list', 38], ['irc', 39], ['src', 40]] as const),
-  ...([['shadow', 42], ['utmp', 43], ['video', 44], ['sasl', 45], ['plugdev', 46], ['staff', 50]] as const),
-  ...([['games', 60], ['users', 100], ['nogroup', 65534], ['systemd-journal', 999]] as const),
-  ...([['systemd-network', 998], ['systemd-timesync', 997], ['messagebus', 102], ['tcpdump', 105]] as const),
+  ...([
+    ['root', 0],
+    ['daemon', 1],
+    ['bin', 2],
+    ['sys', 3],
+    ['adm', 4],
+    ['tty', 5],
+    ['disk', 6],
+    ['lp', 7],
+  ] as const),
+  ...([
+    ['mail', 8],
+    ['news', 9],
+    ['uucp', 10],
+    ['man', 12],
+    ['proxy', 13],
+    ['kmem', 15],
+    ['dialout', 20],
+  ] as const),
+  ...([
+    ['fax', 21],
+    ['voice', 22],
+    ['cdrom', 24],
+    ['floppy', 25],
+    ['tape', 26],
+    ['sudo', 27],
+    ['audio', 29],
+  ] as const),
+  ...([
+    ['dip', 30],
+    ['www-data', 33],
+    ['backup', 34],
+    ['operator', 37],
+    ['list', 38],
+    ['irc', 39],
+    ['src', 40],
+  ] as const),
+  ...([
+    ['shadow', 42],
+    ['utmp', 43],
+    ['video', 44],
+    ['sasl', 45],
+    ['plugdev', 46],
+    ['staff', 50],
+  ] as const),
+  ...([
+    ['games', 60],
+    ['users', 100],
+    ['nogroup', 65534],
+    ['systemd-journal', 999],
+  ] as const),
+  ...([
+    ['systemd-network', 998],
+    ['systemd-timesync', 997],
+    ['messagebus', 102],
+    ['tcpdump', 105],
+  ] as const),
   ...([['iperf3', 107]] as const),
 ]
 
@@ -169,13 +219,15 @@ export const SEED_DIRECTORIES: readonly (readonly [string, number])[] = [
   ['/run', 0o1777],
   ['/sys', 0o555],
   ['/tmp', 0o1777],
-  ...([
-    ...['/etc/default', '/etc/init.d', '/etc/iproute2', '/etc/iproute2/rt_protos.d', '/etc/iproute2/rt_tables.d'],
-    ...['/etc/modprobe.d', '/etc/modules-load.d', '/etc/network', '/etc/network/interfaces.d', '/etc/profile.d'],
-    ...['/etc/sysctl.d', '/usr/bin', '/usr/games', '/usr/include', '/usr/lib', '/usr/lib/sysctl.d', '/usr/lib64'],
-    ...['/usr/local', '/usr/local/bin', '/usr/local/sbin', '/usr/sbin', '/usr/share', '/usr/src'],
-    ...['/var/backups', '/var/cache', '/var/lib', '/var/lib/dhcp', '/var/lib/misc', '/var/local', '/var/log'],
-    ...['/var/mail', '/var/opt', '/var/spool'],
-  ] as const).map((path): [string, number] => [path, 0o755]),
+  ...(
+    [
+      ...['/etc/default', '/etc/init.d', '/etc/iproute2', '/etc/iproute2/rt_protos.d', '/etc/iproute2/rt_tables.d'],
+      ...['/etc/modprobe.d', '/etc/modules-load.d', '/etc/network', '/etc/network/interfaces.d', '/etc/profile.d'],
+      ...['/etc/sysctl.d', '/usr/bin', '/usr/games', '/usr/include', '/usr/lib', '/usr/lib/sysctl.d', '/usr/lib64'],
+      ...['/usr/local', '/usr/local/bin', '/usr/local/sbin', '/usr/sbin', '/usr/share', '/usr/src'],
+      ...['/var/backups', '/var/cache', '/var/lib', '/var/lib/dhcp', '/var/lib/misc', '/var/local', '/var/log'],
+      ...['/var/mail', '/var/opt', '/var/spool'],
+    ] as const
+  ).map((path): [string, number] => [path, 0o755]),
   ['/var/tmp', 0o1777],
 ]

@@ -1,8 +1,7 @@
 /** Lays out the root file system: directories, links, seed files, devices. */
-import { S_IFCHR, S_IFREG } from '../../uapi/fs.ts'
+import { S_IFCHR, S_IFDIR, S_IFREG } from '../../uapi/fs.ts'
 import { makedev } from '../files/devices.ts'
 import { TmpDevice, TmpDirectory, TmpFile, type Tmpfs, TmpSymlink } from '../fs/tmpfs.ts'
-import { S_IFDIR } from '../../uapi/fs.ts'
 import { SEED_DIRECTORIES, SEED_LINKS, seedFiles } from './files.ts'
 
 /** @returns the directory at an absolute path; it and those above must exist or are made */

@@ -82,7 +82,13 @@ function peerAddress(task: Task, address: Sockaddr): Sockaddr {
 }
 
 /** Waits until a socket's state changes; throws EINTR, or `timeoutErrno` when the socket's time limit runs out. */
-async function waitSocket(task: Task, file: SocketFile, deadline: number, timeoutErrno: number, what: string): Promise<void> {
+async function waitSocket(
+  task: Task,
+  file: SocketFile,
+  deadline: number,
+  timeoutErrno: number,
+  what: string,
+): Promise<void> {
   if (task.machine.kernel.clock.now >= deadline) throw new SysError(timeoutErrno)
   if ((await task.wait([file.wq], deadline, what)) === SIGNALED) throw new SysError(Errno.EINTR)
 }

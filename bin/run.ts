@@ -1,0 +1,158 @@
+/** Runs without a terminal: `linnet -c`, `linnet run`, and transcripts. */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { scriptMachine } from '../src/lab/transcript.ts'
+import { transcriptOf } from '../src/lab/transcript_runner.ts'
+import type { Machine, Running } from '../src/machine/machine.ts'
+import { Deadlock } from '../src/machine/scheduler.ts'
+import type { WaitStatus } from '../src/uapi/process.ts'
+import { Signal } from '../src/uapi/signal.ts'
+import { bootMachine } from './boot.ts'
+import { UsageError } from './errors.ts'
+import { type BootOptions, parseMount } from './options.ts'
+
+/** Status of a run that --timeout ended, as timeout(1) has it. */
+const EX_TIMEOUT = 124
+
+/** Environment of a shell that somebody starts, as a login on the reference machine has it. */
+const ENVIRONMENT: readonly (readonly [string, string])[] = [
+  ['HOME', '/root'],
+  ['LC_ALL', 'C'],
+  ['LOGNAME', 'root'],
+  ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+  ['SHELL', '/bin/bash'],
+  ['TERM', 'dumb'],
+  ['TZ', 'UTC'],
+  ['USER', 'root'],
+]
+
+/** Boots the machine that the options describe. */
+export function boot(options: BootOptions, machine: 'bare' | 'nic' = options.machine ?? 'bare'): Machine {
+  const mounts = (options.mount ?? []).map(parseMount)
+  const booted = bootMachine({ profile: machine, seed: options.seed ?? 1 })
+  for (const { host, dir, writable } of mounts) booted.mountHostFolder(host, dir, writable)
+  return booted
+}
+
+/** @returns a shell's exit status for how a process ended */
+function exitStatus(status: WaitStatus): number {
+  return status.kind === 'exited' ? status.status : status.kind === 'signaled' ? 128 + status.signal : 0
+}
+
+/** Starts bash over the host's standard streams and waits for it. */
+async function bash(machine: Machine, argv: readonly string[], options: BootOptions): Promise<number> {
+  const stdin = machine.hostInput()
+  const running = machine.spawn({
+    argv: ['bash', ...argv],
+    env: new Map(ENVIRONMENT),
+    cwd: '/root',
+    stdin,
+    stdout: machine.hostOutput(data => process.stdout.write(data)),
+    stderr: machine.hostOutput(data => process.stderr.write(data)),
+  })
+  const onData = (data: Buffer): void => stdin.push(data)
+  const onEnd = (): void => stdin.end()
+  if (process.stdin.isTTY) stdin.end()
+  else process.stdin.on('data', onData).on('end', onEnd)
+  try {
+    return exitStatus(await waitFor(machine, running, options))
+  } finally {
+    process.stdin.off('data', onData).off('end', onEnd).pause()
+    process.stdin.unref?.()
+  }
+}
+
+/** Waits for a process under --timeout and the host's Ctrl-C. */
+async function waitFor(machine: Machine, running: Running, options: BootOptions): Promise<WaitStatus> {
+  let interrupts = 0
+  const interrupt = (): void => {
+    interrupts++
+    running.kill(interrupts < 3 ? Signal.SIGINT : Signal.SIGKILL)
+  }
+  process.on('SIGINT', interrupt)
+  const limit =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => machine.scheduler.abort(new TimedOut(options.timeout!)), options.timeout * 1000)
+  try {
+    return await machine.run(running.exited)
+  } catch (error) {
+    if (error instanceof TimedOut) {
+      process.stderr.write(`linnet: ${error.message}\n`)
+      return { pid: running.pid, kind: 'exited', status: EX_TIMEOUT }
+    }
+    if (error instanceof Deadlock) {
+      process.stderr.write(`linnet: nothing can happen any more: ${error.message}\n`)
+      return { pid: running.pid, kind: 'exited', status: EX_TIMEOUT }
+    }
+    throw error
+  } finally {
+    process.off('SIGINT', interrupt)
+    clearTimeout(limit)
+  }
+}
+
+/** The limit of --timeout was reached. */
+class TimedOut extends Error {
+  constructor(seconds: number) {
+    super(`stopped after ${seconds} s (--timeout)`)
+  }
+}
+
+/** `linnet -c 'commands' [name args…]` @returns the exit status */
+export async function runCommands(commands: string, args: readonly string[], options: BootOptions): Promise<number> {
+  return bash(boot(options), ['-c', commands, ...args], options)
+}
+
+/** Commands from a pipe or file on standard input, as `bash` reads them. @returns the exit status */
+export async function runStdin(options: BootOptions): Promise<number> {
+  return bash(boot(options), ['-s'], options)
+}
+
+/** Reads a script of the host. @throws UsageError */
+function readScript(script: string): Uint8Array {
+  try {
+    return readFileSync(script === '-' ? 0 : script)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const why =
+      code === 'ENOENT'
+        ? 'No such file or directory'
+        : code === 'EISDIR'
+          ? 'Is a directory'
+          : code === 'EACCES'
+            ? 'Permission denied'
+            : String(code)
+    throw new UsageError(`${script}: ${why}`)
+  }
+}
+
+/** `linnet run SCRIPT [ARGS]` @returns the script's exit status */
+export async function runScript(script: string, args: readonly string[], options: BootOptions): Promise<number> {
+  const bytes = readScript(script)
+  const asked = scriptMachine(new TextDecoder().decode(bytes.subarray(0, 4096)))
+  const machine = boot(options, options.machine ?? asked)
+  const path = `/root/${script === '-' ? 'stdin.sh' : basename(script)}`
+  machine.writeFile(path, bytes, 0o755)
+  return bash(machine, [path, ...args], options)
+}
+
+/** `linnet run --transcript SCRIPT` @returns 0: the statuses are in the transcript */
+export async function runTranscript(script: string, options: BootOptions): Promise<number> {
+  const text = new TextDecoder().decode(readScript(script))
+  const machine = boot(options, options.machine ?? scriptMachine(text))
+  const limit =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => machine.scheduler.abort(new TimedOut(options.timeout!)), options.timeout * 1000)
+  try {
+    await transcriptOf(machine, text, step => process.stdout.write(step))
+  } catch (error) {
+    if (!(error instanceof TimedOut)) throw error
+    process.stderr.write(`linnet: ${error.message}\n`)
+    return EX_TIMEOUT
+  } finally {
+    clearTimeout(limit)
+  }
+  return 0
+}
