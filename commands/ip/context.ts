@@ -22,6 +22,7 @@ import { EXIT_USAGE, nodev, ToolExit } from '../lib/errors.ts'
 import { formatAddress } from '../lib/inet.ts'
 import { LinkMap } from '../lib/link_map.ts'
 import { createNameTables, type NameTables } from '../lib/names.ts'
+import { NsidNames } from '../lib/netns.ts'
 import { type ColorScheme, endListing, JsonPrinter, type Printer, startListing, TextPrinter } from '../lib/printer.ts'
 import { HostNames } from '../lib/resolve.ts'
 import { dump, talk } from '../lib/rtnl.ts'
@@ -61,12 +62,14 @@ export interface IpContext {
   readonly nl: NetlinkSocket
   readonly links: LinkMap
   readonly names: NameTables
+  /** names of namespace ids */
+  readonly nsidNames: NsidNames
   /** whether this command is a line of a batch */
   readonly batch: boolean
   /** Sends a request; CommandFailure (status 2 unless said otherwise) with the kernel's complaint. */
   talk(message: RtMessage, status?: number): RtMessage[]
-  /** Dumps; CommandFailure, status 1, with the complaint and `Dump terminated`. */
-  dump(message: RtMessage, terminated?: string): RtMessage[]
+  /** Dumps; CommandFailure, status 1 unless said otherwise, with the complaint and `Dump terminated`. */
+  dump(message: RtMessage, terminated?: string, status?: number): RtMessage[]
   /** Runs `body` over a new listing: the opened JSON array, or text. */
   listing<T>(body: (out: Printer) => T): T
   /** A printer that always writes text, for monitors and special lines. */
@@ -96,9 +99,10 @@ export function createContext(proc: Process, opts: IpOptions, nl: NetlinkSocket,
     nl,
     links,
     names: createNameTables(proc, () => opts.numeric),
+    nsidNames: new NsidNames(proc, nl),
     batch,
     talk: (message, status) => talk(nl, message, status),
-    dump: (message, terminated) => dump(nl, message, terminated),
+    dump: (message, terminated, status) => dump(nl, message, terminated, status),
     listing(body) {
       const out = createPrinter()
       startListing(out)

@@ -15,9 +15,9 @@ import { linkMessage } from '../lib/rtnl.ts'
 import { validAltIfname } from '../lib/values.ts'
 import type { IpContext, IpObject } from './context.ts'
 import { LINK_USAGE } from './help/link.ts'
-import { linkKind } from './linkinfo/index.ts'
 import { parseLinkOptions } from './link_options.ts'
-import { listLinks } from './show.ts'
+import { linkKind } from './linkinfo/index.ts'
+import { listSelection, parseSelection } from './show.ts'
 import { xstats } from './xstats.ts'
 
 /** Reads the words after `type KIND` into the message. */
@@ -109,19 +109,21 @@ function help(ctx: IpContext, words: readonly string[]): number {
   return 0
 }
 
+function list(ctx: IpContext, words: readonly string[]): number {
+  ctx.opts.family = AF_PACKET
+  return listSelection(ctx, parseSelection(ctx, words, LINK_USAGE), true)
+}
+
 export const run: IpObject = (ctx, words) => {
   const command = words[0]
   const rest = words.slice(1)
-  if (command === undefined) return listLinks(ctx, [])
+  if (command === undefined) return list(ctx, [])
   const is = (...names: string[]): boolean => names.some(name => matches(command, name))
   if (is('add')) return modify(ctx, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, rest)
   if (is('set', 'change')) return modify(ctx, RTM_NEWLINK, 0, rest)
   if (is('replace')) return modify(ctx, RTM_NEWLINK, NLM_F_CREATE | NLM_F_REPLACE, rest)
   if (is('delete')) return modify(ctx, RTM_DELLINK, 0, rest)
-  if (is('show', 'lst', 'list')) {
-    ctx.opts.family = AF_PACKET
-    return listLinks(ctx, rest)
-  }
+  if (is('show', 'lst', 'list')) return list(ctx, rest)
   if (is('xstats')) return xstats(ctx, rest)
   if (is('afstats')) return afstats(ctx, rest)
   if (is('property')) return property(ctx, rest)

@@ -2,6 +2,8 @@
  * Options of `ip link add|set|del|replace` before the kind: read into one link message. Also the description of a
  * pair's peer.
  */
+
+import { isSysError } from '../../src/uapi/errno.ts'
 import {
   IFALIASZ,
   IFF_ALLMULTI,
@@ -12,7 +14,6 @@ import {
   IFF_PROMISC,
   IFF_UP,
 } from '../../src/uapi/if.ts'
-import { isSysError } from '../../src/uapi/errno.ts'
 import type { LinkMessage } from '../../src/uapi/rtnetlink.ts'
 import type { Args } from '../lib/args.ts'
 import { CommandFailure, duparg, duparg2, EXIT_USAGE, invarg, missarg, nodev, ToolExit } from '../lib/errors.ts'
@@ -298,13 +299,7 @@ export function parseLinkOptions(
 }
 
 /** Checks what was read and puts the names and indexes into the message. */
-function finish(
-  ctx: IpContext,
-  args: Args,
-  message: LinkMessage,
-  state: State,
-  create: boolean,
-): LinkOptions {
+function finish(ctx: IpContext, args: Args, message: LinkMessage, state: State, create: boolean): LinkOptions {
   if (state.name === undefined) state.name = state.dev
   else state.dev ??= state.name
   const { dev, name } = state

@@ -1,4 +1,6 @@
 /** Listing of links: `ip link show`, the link lines of `ip address show`, and `ip monitor link`. */
+
+import { isSysError } from '../../src/uapi/errno.ts'
 import {
   IFF_ALLMULTI,
   IFF_AUTOMEDIA,
@@ -22,7 +24,6 @@ import {
 } from '../../src/uapi/if.ts'
 import { type LinkAttrs, type LinkMessage, RTM_DELLINK } from '../../src/uapi/rtnetlink.ts'
 import { AF_PACKET } from '../../src/uapi/socket.ts'
-import { isSysError } from '../../src/uapi/errno.ts'
 import { llAddrN2a, llTypeName } from '../lib/lladdr.ts'
 import type { Color, Printer } from '../lib/printer.ts'
 import { linkMessage } from '../lib/rtnl.ts'
@@ -70,7 +71,15 @@ export function printLinkFlags(out: Printer, ifFlags: number, mdown: boolean): v
 }
 
 /** Names of IF_OPER_…, by number. */
-export const OPERSTATES: readonly string[] = ['UNKNOWN', 'NOTPRESENT', 'DOWN', 'LOWERLAYERDOWN', 'TESTING', 'DORMANT', 'UP']
+export const OPERSTATES: readonly string[] = [
+  'UNKNOWN',
+  'NOTPRESENT',
+  'DOWN',
+  'LOWERLAYERDOWN',
+  'TESTING',
+  'DORMANT',
+  'UP',
+]
 
 function operstateColor(state: number): Color {
   return OPERSTATES[state] === 'UP' ? 'operstate_up' : OPERSTATES[state] === 'DOWN' ? 'operstate_down' : 'none'
@@ -157,10 +166,10 @@ function printLinkEvent(out: Printer, event: number): void {
   else if (event !== 0) out.put('event', name, `event ${name} `)
 }
 
-function printAddresses(out: Printer, message: LinkMessage): void {
+function printAddresses(out: Printer, message: LinkMessage, numeric: boolean): void {
   const { attrs, hatype } = message
   out.nl()
-  const type = llTypeName(hatype)
+  const type = llTypeName(hatype, numeric)
   out.put('link_type', type, `    link/${type} `)
   if (attrs.address !== undefined) {
     const text = llAddrN2a(attrs.address, hatype)
@@ -194,11 +203,6 @@ function printLinkNetns(ctx: IpContext, out: Printer, attrs: LinkAttrs): void {
       const name = ctx.nsidNames.name(id)
       out.text(name === undefined ? ` link-netnsid ${id}` : ` link-netns ${name}`)
     }
-  }
-  const moved = attrs.newNetnsid
-  if (moved !== undefined) {
-    const name = ctx.nsidNames.name(moved)
-    out.text(name === undefined ? ` new-netnsid ${moved}` : ` new-netns ${name}`)
   }
   if (attrs.newIfindex !== undefined) out.text(` new-ifindex ${attrs.newIfindex}`)
 }
@@ -359,7 +363,7 @@ export function printLink(
     if (qlen !== 0) out.put('txqlen', qlen, `qlen ${qlen}`)
   }
   if (attrs.event !== undefined) printLinkEvent(out, attrs.event)
-  if (filter.family === 0 || filter.family === AF_PACKET || opts.details > 0) printAddresses(out, message)
+  if (filter.family === 0 || filter.family === AF_PACKET || opts.details > 0) printAddresses(out, message, opts.numeric)
   printLinkNetns(ctx, out, attrs)
   printProtoDown(ctx, out, attrs)
   if (opts.details > 0) printDetails(ctx, out, message, linkLine)

@@ -97,10 +97,7 @@ function printTable(out: Printer, s: LinkStats, carrierChanges: number | undefin
   ]
   if (errors) {
     // the transmit error row is sized one column further right than it is printed
-    rows.push(
-      [0, ...rxErrors, s.rxNohandler, s.rxOtherhostDropped],
-      [0, 0, ...txErrors, carrierChanges ?? 0],
-    )
+    rows.push([0, ...rxErrors, s.rxNohandler, s.rxOtherhostDropped], [0, 0, ...txErrors, carrierChanges ?? 0])
   }
   const w = columnWidths(rows, opts.human)
   const head = (name: string, words: readonly string[]): string =>

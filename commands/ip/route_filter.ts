@@ -2,11 +2,11 @@
 import { NLM_F_DUMP, NLM_F_REQUEST } from '../../src/uapi/netlink.ts'
 import {
   type RouteMessage,
-  RT_SCOPE_NOWHERE,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
   RTM_F_CLONED,
   RTM_GETROUTE,
+  RTN_BROADCAST,
   RTN_LOCAL,
   RTN_UNREACHABLE,
 } from '../../src/uapi/rtnetlink.ts'
@@ -72,23 +72,18 @@ export function emptyFilter(): RouteFilter {
   }
 }
 
-/** A prefix that was named, or undefined for `any`, which selects nothing in particular. */
-function prefixWord(a: Args, family: number): InetPrefix {
-  return getPrefix(a.word, family)
-}
-
 /** Reads `[root|match|exact] PREFIX` at the cursor. */
 function parseTarget(a: Args, family: number): { root?: InetPrefix; match?: InetPrefix } {
   if (a.matches('root')) {
     a.next()
-    return { root: prefixWord(a, family) }
+    return { root: getPrefix(a.word, family) }
   }
   if (a.matches('match')) {
     a.next()
-    return { match: prefixWord(a, family) }
+    return { match: getPrefix(a.word, family) }
   }
   if (a.matches('exact')) a.next()
-  const prefix = prefixWord(a, family)
+  const prefix = getPrefix(a.word, family)
   return { root: prefix, match: prefix }
 }
 
@@ -128,8 +123,7 @@ export function parseRouteFilter(
       const table = vrfTable(ctx, word)
       if (table === 0) invarg('Invalid VRF\n', word)
       filter.table = table
-      filter.types = ~(1 << RTN_LOCAL)
-      filter.types &= ~(1 << 3) & ~(1 << 4) & ~(1 << 5)
+      filter.types = ~((1 << RTN_LOCAL) | (1 << RTN_BROADCAST))
     } else if (a.matches('cached') || a.matches('cloned')) filter.cloned = 'only'
     else if (a.is('tos') || a.matches('dsfield')) {
       const word = a.next()
@@ -144,7 +138,7 @@ export function parseRouteFilter(
       if (filter.scope === undefined && word !== 'all') invarg('invalid "scope"\n', word)
     } else if (a.matches('type')) {
       const word = a.next()
-      filter.types |= 1 << (parseRouteType(word) ?? invarg('node type value is invalid\n', word))
+      filter.types = 1 << (parseRouteType(word) ?? invarg('node type value is invalid\n', word))
     } else if (a.is('dev', 'oif')) oif = a.next()
     else if (a.is('iif')) iif = a.next()
     else if (a.is('mark')) filter.mark = getUnsigned(a.next()) ?? invarg('invalid mark value', a.word)
@@ -154,10 +148,10 @@ export function parseRouteFilter(
     } else if (a.is('via')) {
       const named = readFamily(a.next())
       if (named !== undefined) a.next()
-      filter.via = prefixWord(a, named ?? family)
+      filter.via = getPrefix(a.word, named ?? family)
     } else if (a.is('src')) {
       a.next()
-      filter.prefsrc = prefixWord(a, family)
+      filter.prefsrc = getPrefix(a.word, family)
     } else if (a.matches('realms')) parseRealmSelector(ctx, a.next(), filter)
     else if (a.matches('from')) {
       a.next()
@@ -271,6 +265,3 @@ export function isNullEntry(route: RouteMessage): boolean {
 export function isHostPrefix(prefix: InetPrefix | undefined, family: number): boolean {
   return prefix !== undefined && prefix.bitlen === 8 * afByteLen(family)
 }
-
-/** Scope that means none was asked for in a deletion. */
-export const SCOPE_ANY = RT_SCOPE_NOWHERE

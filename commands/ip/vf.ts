@@ -1,6 +1,7 @@
 /** `ip link set DEVICE vf NUM …`: settings of virtual functions. */
-import type { VfInfo } from '../../src/uapi/if_link.ts'
+
 import { ETH_P_8021AD, ETH_P_8021Q } from '../../src/uapi/if.ts'
+import type { VfInfo } from '../../src/uapi/if_link.ts'
 import type { LinkMessage } from '../../src/uapi/rtnetlink.ts'
 import type { Args } from '../lib/args.ts'
 import { CommandFailure, incompleteCommand, invarg } from '../lib/errors.ts'

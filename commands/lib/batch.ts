@@ -91,7 +91,10 @@ export async function runBatch(
     text = withoutComment(text)
     while (text.endsWith('\\')) {
       const next = await readLine()
-      if (next === undefined) throw new ToolExit('Missing continuation line\n', 255)
+      if (next === undefined) {
+        proc.stderr.write('Missing continuation line\n')
+        return status
+      }
       number++
       text = text.slice(0, -1) + withoutComment(next)
     }

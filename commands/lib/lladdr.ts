@@ -3,24 +3,45 @@ import { ARPHRD_IP6GRE, ARPHRD_IPGRE, ARPHRD_SIT, ARPHRD_TUNNEL, ARPHRD_TUNNEL6 
 import { CommandFailure } from './errors.ts'
 import { formatIpv4, formatIpv6, parseIpv4 } from './inet.ts'
 
-/** @returns the bytes of `aa:bb:…` (up to 32, each 1 or more hexadecimal digits) or of an IPv4 address, or undefined */
-export function parseLlAddr(word: string): Uint8Array | undefined {
-  if (word.includes('.')) return parseIpv4(word)
+/** The number a part of an address begins with, or undefined where there is none of 8 bits. */
+function parsePart(part: string): number | undefined {
+  const match = /^[ \t\n\v\f\r]*([+-]?)(?:0[xX])?([0-9a-fA-F]+)/.exec(part)
+  if (match === null) return undefined
+  const value = Number.parseInt(match[2]!, 16)
+  return value > 255 || (match[1] === '-' && value !== 0) ? undefined : value
+}
+
+/** Longest address in bytes. */
+const MAX_ADDR_LEN = 32
+
+/** The bytes of an address, or the part of it that is none. */
+function readLlAddr(word: string): Uint8Array | string {
+  if (word.includes('.')) return parseIpv4(word) ?? word
   const bytes: number[] = []
-  for (const part of word.split(':').slice(0, 32)) {
-    const match = /^[ \t\n\v\f\r]*([+-]?)(?:0[xX])?([0-9a-fA-F]+)/.exec(part)
-    if (match === null) return undefined
-    const value = Number.parseInt(match[2]!, 16)
-    if (value > 255 || (match[1] === '-' && value !== 0)) return undefined
+  for (const part of word.split(':').slice(0, MAX_ADDR_LEN)) {
+    const value = parsePart(part)
+    if (value === undefined) return part
     bytes.push(value)
   }
   return Uint8Array.from(bytes)
 }
 
+/** @returns the bytes of `aa:bb:…` (up to 32, each 1 or more hexadecimal digits) or of an IPv4 address, or undefined */
+export function parseLlAddr(word: string): Uint8Array | undefined {
+  const bytes = readLlAddr(word)
+  return typeof bytes === 'string' ? undefined : bytes
+}
+
+/** @returns `"x" is invalid lladdr.` about the part of a word that is none */
+export function invalidLlAddr(word: string): string {
+  const part = readLlAddr(word)
+  return `"${typeof part === 'string' ? part : word}" is invalid lladdr.\n`
+}
+
 /** Reads a link-layer address, or throws `"x" is invalid lladdr.`, status 1 (ll_addr_a2n). */
 export function llAddrA2n(word: string): Uint8Array {
   const bytes = parseLlAddr(word)
-  if (bytes === undefined) throw new CommandFailure(`"${word}" is invalid lladdr.\n`, 1)
+  if (bytes === undefined) throw new CommandFailure(invalidLlAddr(word), 1)
   return bytes
 }
 
@@ -33,9 +54,9 @@ export function llAddrN2a(bytes: Uint8Array, type: number): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':')
 }
 
-/** @returns the name of a hardware type in `link/NAME`, `[N]` for one without a name (ll_type_n2a) */
-export function llTypeName(type: number): string {
-  return TYPE_NAMES.get(type) ?? `[${type}]`
+/** @returns the name of a hardware type in `link/NAME`, `[N]` for one without a name or with -N (ll_type_n2a) */
+export function llTypeName(type: number, numeric = false): string {
+  return (numeric ? undefined : TYPE_NAMES.get(type)) ?? `[${type}]`
 }
 
 const TYPE_NAMES = new Map<number, string>([

@@ -6,6 +6,9 @@ import { isSysError } from '../../src/uapi/errno.ts'
 import type { Process } from '../../src/uapi/process.ts'
 import { scanInteger } from './number.ts'
 
+/** Reasons of protodown have a folder only. */
+const PROTODOWN_REASONS = 'protodown_reasons'
+
 /** The files a table may come from. */
 type FileReader = Pick<Process, 'readFile' | 'readdir'>
 
@@ -40,7 +43,7 @@ export class NameTable {
     if (this.byId !== undefined) return this.byId
     const table = new Map(this.options.builtin)
     this.byId = table
-    this.readTable(`/etc/iproute2/${this.options.file}`, table)
+    if (this.options.file !== PROTODOWN_REASONS) this.readTable(`/etc/iproute2/${this.options.file}`, table)
     if (this.options.folder === true) {
       const folder = `/etc/iproute2/${this.options.file}.d`
       for (const name of this.list(folder)) if (name.endsWith('.conf')) this.readTable(`${folder}/${name}`, table)
@@ -102,6 +105,7 @@ export interface NameTables {
   readonly rtRealm: NameTable
   readonly group: NameTable
   readonly nlProto: NameTable
+  readonly protodownReason: NameTable
 }
 
 /** @param numeric whether -Numeric was given  @returns the tables, read lazily from the process's files */
@@ -166,6 +170,7 @@ export function createNameTables(files: FileReader, numeric: () => boolean): Nam
     }),
     rtRealm: table({ file: 'rt_realms', max: 255, builtin: [[0, 'unknown']] }),
     group: table({ file: 'group', max: 0x7fffffff, builtin: [[0, 'default']] }),
+    protodownReason: table({ file: PROTODOWN_REASONS, folder: true, max: 31, builtin: [] }),
     nlProto: table({
       file: 'nl_protos',
       max: 255,

@@ -49,21 +49,23 @@ export function talk(nl: NetlinkSocket, message: RtMessage, status = 2): RtMessa
 }
 
 /**
- * Dumps (rtnl_dump_filter). Throws CommandFailure with the error's text and then `Dump terminated`, status 1.
+ * Dumps (rtnl_dump_filter). Throws CommandFailure with the error's text and then `Dump terminated`.
  * @param terminated the last line of the complaint
+ * @param status what the command returns then
  */
 export function dump<T extends RtMessage>(
   nl: NetlinkSocket,
   message: T,
   terminated = 'Dump terminated\n',
+  status = 1,
 ): RtMessage[] {
   try {
     message.flags |= NLM_F_REQUEST | NLM_F_DUMP
     return nl.request(message)
   } catch (thrown) {
     const error = asNetlinkError(thrown)
-    const silent = error.extack === undefined && (error.errno === Errno.ENOENT || error.errno === Errno.EOPNOTSUPP)
-    throw new CommandFailure((silent ? '' : netlinkErrorText(error)) + terminated, 1)
+    const silent = error.extack === undefined && error.errno === Errno.ENOENT
+    throw new CommandFailure((silent ? '' : netlinkErrorText(error)) + terminated, status)
   }
 }
 

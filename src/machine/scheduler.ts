@@ -189,7 +189,8 @@ export class Scheduler {
   private turn(): number {
     if (this.externals.length > 0) {
       if (!this.externals[0]!.settled) return Number.POSITIVE_INFINITY
-      while (this.externals[0]?.settled === true) this.externals.shift()!.deliver()
+      // one a turn, settled later or not: what a process does with its result always comes before the next result
+      this.externals.shift()!.deliver()
       return 0
     }
     if (this.wallStart !== undefined) return this.wallTurn(this.wallStart)

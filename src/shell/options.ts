@@ -36,8 +36,8 @@ const FLAG_ORDER = 'abefhikmnpstuvxBCEHPT'
 
 /** Options of shopt and their defaults, in order. */
 export const SHOPT_OPTIONS: readonly (readonly [string, boolean])[] = [
-  ['assoc_expand_once', false],
   ['autocd', false],
+  ['assoc_expand_once', false],
   ['cdable_vars', false],
   ['cdspell', false],
   ['checkhash', false],

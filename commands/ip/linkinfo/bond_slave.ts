@@ -1,10 +1,10 @@
 /** Ports of bonding masters: `type bond_slave`. */
 import type { BondSlaveData } from '../../../src/uapi/if_link.ts'
+import { invarg } from '../../lib/errors.ts'
 import { llAddrN2a } from '../../lib/lladdr.ts'
 import { getInteger } from '../../lib/number.ts'
 import type { Printer } from '../../lib/printer.ts'
 import { u16 } from '../../lib/values.ts'
-import { invarg } from '../../lib/errors.ts'
 import { type LinkKindOf, parseOptions } from './kind.ts'
 
 const HELP = `Usage: ... bond_slave [ queue_id ID ] [ prio PRIORITY ]

@@ -1,7 +1,7 @@
 /** Bridges: `type bridge`. Times are in hundredths of a second. */
 import type { BridgeData } from '../../../src/uapi/if_link.ts'
 import { invarg } from '../../lib/errors.ts'
-import { parseLlProto, llProtoName } from '../../lib/ll_proto.ts'
+import { llProtoName, parseLlProto } from '../../lib/ll_proto.ts'
 import { llAddrA2n, llAddrN2a } from '../../lib/lladdr.ts'
 import { formatG } from '../../lib/number.ts'
 import type { Printer } from '../../lib/printer.ts'

@@ -92,7 +92,8 @@ export const can: LinkKindOf<PlainAttrs> = {
         const key = args.word.startsWith('d') ? 'dsamplePoint' : 'samplePoint'
         const word = args.next()
         const { value, length } = scanFloat(word)
-        if (length === 0 || length !== word.length) invarg(`invalid "${key === 'samplePoint' ? '' : 'd'}sample-point" value\n`, word)
+        if (length === 0 || length !== word.length)
+          invarg(`invalid "${key === 'samplePoint' ? '' : 'd'}sample-point" value\n`, word)
         data[key] = Math.round(value * 1000)
       } else if (mode !== undefined) {
         const on = onOff(mode[0], args.next())

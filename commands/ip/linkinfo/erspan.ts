@@ -1,10 +1,10 @@
 /** The options ERSPAN adds to GRE. */
 import type { GreData } from '../../../src/uapi/if_link.ts'
 import type { Args } from '../../lib/args.ts'
-import { invarg } from '../../lib/errors.ts'
-import { getU32, getU8, getU16 } from '../../lib/number.ts'
-import type { Printer } from '../../lib/printer.ts'
 import { matches } from '../../lib/args.ts'
+import { invarg } from '../../lib/errors.ts'
+import { getU8, getU16, getU32 } from '../../lib/number.ts'
+import type { Printer } from '../../lib/printer.ts'
 
 const DIRECTIONS = ['ingress', 'egress']
 

@@ -104,7 +104,8 @@ function greKind(kind: string): LinkKindOf<GreData> {
         const hex = `0x${data.tos.toString(16)}`
         out.put('tos', hex, data.tos === 1 ? 'tos inherit ' : `tos ${hex} `)
       }
-      if (data.pmtudisc !== undefined) out.put('pmtudisc', data.pmtudisc !== 0, data.pmtudisc === 0 ? 'nopmtudisc ' : '')
+      if (data.pmtudisc !== undefined)
+        out.put('pmtudisc', data.pmtudisc !== 0, data.pmtudisc === 0 ? 'nopmtudisc ' : '')
       if (data.ignoreDf !== undefined && data.ignoreDf !== 0) out.put('ignore_df', true, 'ignore-df ')
       printKeys(out, data)
       printFwmark(out, data.fwmark)

@@ -101,7 +101,9 @@ export const macsec: LinkKindOf<MacsecData> = {
       throw new CommandFailure(text, 1)
     }
     if (data.window !== undefined && data.replayProtect !== 1) {
-      refuse("replay window set, but replay protection not enabled. did you mean 'replay on window " + `${data.window}'?\n`)
+      refuse(
+        "replay window set, but replay protection not enabled. did you mean 'replay on window " + `${data.window}'?\n`,
+      )
     }
     if (data.replayProtect === 1 && data.window === undefined) {
       refuse("replay protection enabled, but no window set. did you mean 'replay on window VALUE'?\n")

@@ -5,8 +5,8 @@
 import type { BareudpData, HsrData, PlainAttrs, XfrmData } from '../../../src/uapi/if_link.ts'
 import { invarg } from '../../lib/errors.ts'
 import { formatIpv4, getAddr32 } from '../../lib/inet.ts'
-import { llAddrN2a } from '../../lib/lladdr.ts'
 import { llProtoName, parseLlProto } from '../../lib/ll_proto.ts'
+import { llAddrN2a } from '../../lib/lladdr.ts'
 import { getU8, getU16, getU32 } from '../../lib/number.ts'
 import { u8, u16, u32 } from '../../lib/values.ts'
 import { asLinkKind, type KindOption, kindFailure, type LinkKind, type LinkKindOf, parseOptions } from './kind.ts'
@@ -262,7 +262,8 @@ const amt = tableKind(
     address('remote', 'remoteIp')
     address('discovery', 'discoveryIp')
     const link = data['link']
-    if (link !== undefined) out.put('link', ctx.links.indexToName(Number(link)), `dev ${ctx.links.indexToName(Number(link))} `)
+    if (link !== undefined)
+      out.put('link', ctx.links.indexToName(Number(link)), `dev ${ctx.links.indexToName(Number(link))} `)
     number('max_tunnels', 'maxTunnels')
   },
 )

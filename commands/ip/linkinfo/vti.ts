@@ -1,10 +1,19 @@
 /** Virtual tunnel interfaces for IPsec: `type vti` and `type vti6`. */
 import type { VtiData } from '../../../src/uapi/if_link.ts'
 import { AF_INET, AF_INET6 } from '../../../src/uapi/socket.ts'
-import { formatKey, lowerDevice, parseEndpoint4, parseFwmark, parseTunnelKey, printEndpoint, printFwmark, printLower } from './tunnel.ts'
 import { currentKindData } from './current.ts'
 import { parseEndpoint6 } from './ip6flow.ts'
 import { kindFailure, type LinkKindOf } from './kind.ts'
+import {
+  formatKey,
+  lowerDevice,
+  parseEndpoint4,
+  parseFwmark,
+  parseTunnelKey,
+  printEndpoint,
+  printFwmark,
+  printLower,
+} from './tunnel.ts'
 
 const VTI_HELP = `Usage: ... vti 	[ remote ADDR ]
 		[ local ADDR ]

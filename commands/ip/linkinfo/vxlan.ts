@@ -232,12 +232,7 @@ export const vxlan: LinkKindOf<VxlanData> = {
 }
 
 /** Complaints about options that do not go together; only for new devices. */
-function checkVxlan(
-  data: VxlanData,
-  create: boolean,
-  once: Once,
-  daddr: InetPrefix | undefined,
-): void {
+function checkVxlan(data: VxlanData, create: boolean, once: Once, daddr: InetPrefix | undefined): void {
   const refuse = (text: string): never => {
     throw new CommandFailure(`vxlan: ${text}\n`, 1)
   }

@@ -4,7 +4,7 @@ import type { Net } from '../core/net_namespace.ts'
 import { pernetKey } from '../core/net_namespace.ts'
 import type { DstEntry } from '../core/dst.ts'
 import type { SkBuff } from '../core/skbuff.ts'
-import { RTAX_ADVMSS, RTAX_HOPLIMIT, RTAX_MTU, DstMetrics, NO_METRICS } from './fib_metrics.ts'
+import { type DstMetrics, NO_METRICS, RTAX_ADVMSS, RTAX_HOPLIMIT, RTAX_MTU } from './fib_metrics.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 
 /** Flags of a route (RTCF_…), the upper bits of rtm_flags in `ip route get`. */
@@ -149,4 +149,16 @@ export class Rtable implements DstEntry {
   metricLocked(rtax: number): boolean {
     return this.metrics.locked(rtax) || (rtax === RTAX_MTU && this.mtuLocked)
   }
+}
+
+/** Makes every cached route of a namespace stale (rt_cache_flush). */
+export function rtCacheFlush(net: Net): void {
+  net.at(rtStateKey).genid++
+}
+
+/** Forgets what was learned about destinations, too: what writing /proc/sys/net/ipv4/route/flush does. */
+export function rtCacheFlushAll(net: Net): void {
+  const state = net.at(rtStateKey)
+  state.genid++
+  state.fnheGenid++
 }

@@ -34,7 +34,8 @@ export interface ViewDir {
 /** A link that leads to the file itself, whatever its text says (`/proc/PID/fd/1`). */
 export interface MagicLink {
   readonly kind: 'magic'
-  readonly target: string
+  /** undefined where there is nothing to point to: reading it fails with ENOENT */
+  readonly target: string | undefined
   /** @returns undefined where the text is to be followed after all */
   follow(): Path | undefined
   readonly mode?: number
@@ -141,6 +142,7 @@ export class ViewInode extends Inode {
   override readlink(): string {
     const { node } = this
     if (node.kind !== 'link' && node.kind !== 'magic') throw new SysError(Errno.EINVAL)
+    if (node.target === undefined) throw new SysError(Errno.ENOENT)
     return node.target
   }
 

@@ -2,7 +2,6 @@
 
 import { NSEC_PER_SEC, USER_HZ } from '../../kernel/core/clock.ts'
 import type { KernfsFile } from '../../kernel/core/kernfs.ts'
-import { Errno } from '../../uapi/errno.ts'
 import type { Machine } from '../machine.ts'
 import type { Task } from '../task.ts'
 import type { ViewDir, ViewNode } from './kernfs_inode.ts'
@@ -290,7 +289,7 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
   ],
   ['cwd', task => ({ kind: 'magic', target: task.cwd.text, follow: () => task.cwd })],
   ['environ', task => file(0o400, () => [...task.env].map(([name, value]) => `${name}=${value}\0`).join(''))],
-  ['exe', task => (task.exe === undefined ? undefined : { kind: 'link', target: task.exe })],
+  ['exe', task => ({ kind: 'magic', target: task.exe, follow: () => undefined })],
   ['fd', task => descriptors(task)],
   [
     'fdinfo',
@@ -350,9 +349,6 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
   ['wchan', task => file(0o444, () => (task.waitsIn === undefined ? '0' : `do_${task.waitsIn}`))],
 ])
 
-/** Entries that a process without an address space does not answer. */
-const NEEDS_MEMORY = new Set(['environ', 'exe'])
-
 /** @returns /proc/PID of a process */
 export function pidDirectory(task: Task): ViewDir {
   return {
@@ -363,7 +359,6 @@ export function pidDirectory(task: Task): ViewDir {
     lookup(name) {
       if (task.ended !== undefined && name === 'ns')
         return { kind: 'dir', mode: 0o511, list: () => [], lookup: () => undefined }
-      if (task.kthread && NEEDS_MEMORY.has(name)) return file(0o400, () => -Errno.ENOENT)
       return ENTRIES.get(name)?.(task, task.machine)
     },
   }
