@@ -71,7 +71,14 @@ function readIgmp6(ctx: IpContext): Membership[] {
   return lines(ctx, '/proc/net/igmp6').map(line => {
     const [index, name, address, users] = line.trim().split(/\s+/)
     const bytes = hexBytes(address ?? '')
-    return { index: Number(index), name: name ?? '', family: AF_INET6, bytes, users: Number(users), features: undefined }
+    return {
+      index: Number(index),
+      name: name ?? '',
+      family: AF_INET6,
+      bytes,
+      users: Number(users),
+      features: undefined,
+    }
   })
 }
 
@@ -135,11 +142,7 @@ function show(ctx: IpContext, words: readonly string[]): number {
   })
 }
 
-function modify(
-  ctx: IpContext,
-  request: typeof SIOCADDMULTI | typeof SIOCDELMULTI,
-  words: readonly string[],
-): number {
+function modify(ctx: IpContext, request: typeof SIOCADDMULTI | typeof SIOCDELMULTI, words: readonly string[]): number {
   const args = new Args(words)
   let ifname = ''
   let hwaddr: Uint8Array = new Uint8Array(6)

@@ -32,8 +32,8 @@ import { NEIGHBOUR_USAGE } from './help/neighbour.ts'
 import {
   type NeighFilter,
   NTF_EXT_MANAGED,
-  neighFilter,
   NUD_FILTER_NONE,
+  neighFilter,
   printNeighbour,
   selectsNeighbour,
 } from './print_neigh.ts'

@@ -17,6 +17,11 @@ const tunnel = () => import('./tunnel.ts')
 const tuntap = () => import('./tuntap.ts')
 const tcpmetrics = () => import('./tcpmetrics.ts')
 
+const absent = (name: string) => async (): Promise<{ run: IpObject }> => {
+  const { absentObject } = await import('./absent.ts')
+  return { run: absentObject(name) }
+}
+
 export const OBJECTS: readonly ObjectEntry[] = [
   { name: 'address', load: address },
   { name: 'addrlabel', load: () => import('./addrlabel.ts') },
@@ -28,10 +33,10 @@ export const OBJECTS: readonly ObjectEntry[] = [
   { name: 'ntable', load: ntable },
   { name: 'ntbl', load: ntable },
   { name: 'link', load: () => import('./link.ts') },
-  { name: 'l2tp', load: () => import('./l2tp.ts') },
-  { name: 'fou', load: () => import('./fou.ts') },
-  { name: 'ila', load: () => import('./ila.ts') },
-  { name: 'macsec', load: () => import('./macsec.ts') },
+  { name: 'l2tp', load: absent('l2tp') },
+  { name: 'fou', load: absent('fou') },
+  { name: 'ila', load: absent('ila') },
+  { name: 'macsec', load: absent('macsec') },
   { name: 'tunnel', load: tunnel },
   { name: 'tunl', load: tunnel },
   { name: 'tuntap', load: tuntap },
@@ -40,16 +45,16 @@ export const OBJECTS: readonly ObjectEntry[] = [
   { name: 'tcpmetrics', load: tcpmetrics },
   { name: 'tcp_metrics', load: tcpmetrics },
   { name: 'monitor', load: () => import('./monitor.ts') },
-  { name: 'xfrm', load: () => import('./xfrm.ts') },
-  { name: 'mroute', load: () => import('./mroute.ts') },
+  { name: 'xfrm', load: absent('xfrm') },
+  { name: 'mroute', load: absent('mroute') },
   { name: 'mrule', load: () => import('./mrule.ts') },
   { name: 'netns', load: () => import('./netns.ts') },
   { name: 'netconf', load: () => import('./netconf.ts') },
   { name: 'vrf', load: () => import('./vrf.ts') },
-  { name: 'sr', load: () => import('./sr.ts') },
+  { name: 'sr', load: absent('sr') },
   { name: 'nexthop', load: () => import('./nexthop.ts') },
-  { name: 'mptcp', load: () => import('./mptcp.ts') },
-  { name: 'ioam', load: () => import('./ioam.ts') },
+  { name: 'mptcp', load: absent('mptcp') },
+  { name: 'ioam', load: absent('ioam') },
   { name: 'help', load: () => import('./help.ts') },
-  { name: 'stats', load: () => import('./stats.ts') },
+  { name: 'stats', load: absent('stats') },
 ]

@@ -30,14 +30,14 @@ import { TUNTAP_USAGE } from './help/tuntap.ts'
 
 const TUN_DEVICE = '/dev/net/tun'
 
-/** Listed flags after the type. `no` is what a missing bit is called by. */
+/** Listed flags after the type: bit, word, whether the word stands for the bit or for its absence. */
 const FLAG_NAMES: readonly (readonly [number, string, boolean])[] = [
   [IFF_NO_PI, 'pi', false],
   [IFF_ONE_QUEUE, 'one_queue', true],
   [IFF_VNET_HDR, 'vnet_hdr', true],
   [IFF_MULTI_QUEUE, 'multi_queue', true],
   [IFF_PERSIST, 'persist', true],
-  [IFF_NOFILTER, "filter", false],
+  [IFF_NO_PI, 'filter', false],
 ]
 
 /** What `ip tuntap add` and `del` say. */

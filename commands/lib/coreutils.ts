@@ -1,6 +1,6 @@
 /** What the GNU coreutils have in common: --help and --version, how they complain, and durations. */
 import type { Process } from '../../src/uapi/process.ts'
-import type { Option } from './getopt.ts'
+import type { Getopt, Option } from './getopt.ts'
 
 /** The two options that all of them have. */
 export const COMMON_OPTIONS: readonly Option<'help' | 'version'>[] = [
@@ -42,6 +42,23 @@ export function usageError(proc: Process, message: string | undefined, status: n
 export function complain(proc: Process, message: string, status: number): number {
   proc.stderr.write(`${proc.argv[0] ?? ''}: ${message}\n`)
   return status
+}
+
+/**
+ * Reads the options of a tool that has only --help and --version.
+ * @returns the status to end with, or undefined where there was none
+ */
+export function onlyCommonOptions(
+  proc: Process,
+  opts: Getopt<'help' | 'version'>,
+  texts: { readonly help: string; readonly version: string },
+  status: number,
+): number | undefined {
+  const found = opts.next()
+  if (found === undefined) return undefined
+  if (found.error !== undefined) return usageError(proc, found.error, status)
+  proc.stdout.write(texts[found.key])
+  return 0
 }
 
 /** @returns a text in the quotes of the C locale, with what would be misread escaped */

@@ -5,6 +5,7 @@ import { rtnlLinkInit } from './core/rtnl_link.ts'
 import { sysctlNetCoreInit } from './core/sysctl_net_core.ts'
 import { driversInit } from './drivers/index.ts'
 import { inetInit } from './ipv4/af_inet.ts'
+import { sysctlIpv4Init } from './ipv4/sysctl_net_ipv4.ts'
 import { inet6Init } from './ipv6/af_inet6.ts'
 import type { Kernel } from './kernel.ts'
 import { sysctlNetfilterInit } from './netfilter/sysctl_netfilter.ts'
@@ -16,6 +17,7 @@ export const INITCALLS: readonly ((kernel: Kernel) => void)[] = [
   netSysfsInit,
   sysctlNetCoreInit,
   sysctlNetfilterInit,
+  sysctlIpv4Init,
   inetInit,
   inet6Init,
   packetInit,

@@ -52,9 +52,15 @@ export function hasMeta(text: string): boolean {
   return text === '' || /[ \t\n'"\\|&;()<>!{}*[\]?^$`]|^#|^~|=~|:~/.test(text)
 }
 
-/** @returns the text as `set -x` and `set` show it: bare where possible */
+/** @returns the text as `set -x` shows it: bare where possible */
 export function traceQuote(text: string, utf8: boolean): string {
-  if (text === '') return "''"
+  if (hasMeta(text)) return singleQuote(text)
+  return needsAnsi(text, utf8) ? ansiQuote(text, utf8) : text
+}
+
+/** @returns the text as `set` lists it: bare where possible */
+export function listQuote(text: string, utf8: boolean): string {
+  if (text === '') return ''
   if (needsAnsi(text, utf8)) return ansiQuote(text, utf8)
   return hasMeta(text) ? singleQuote(text) : text
 }

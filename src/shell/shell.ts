@@ -116,6 +116,8 @@ export class Shell {
   history: string[] = []
   /** names of the temporary descriptors of process substitutions of the command being run */
   substitutionFds: number[] = []
+  /** here-documents made, for their names */
+  temporaryFiles = 0
   /** a command substitution is being run: no job messages */
   inSubstitution = false
   /** nesting of eval, source and traps, for the + of `set -x` */

@@ -23,7 +23,11 @@ export const IFF_TUN_EXCL = 0x8000
 /** A request with its argument. */
 export type IoctlRequest =
   /** on a socket of any family: adds an address to, or removes one from, a link's multicast list */
-  | { readonly request: typeof SIOCADDMULTI | typeof SIOCDELMULTI; readonly ifname: string; readonly hwaddr: Uint8Array }
+  | {
+      readonly request: typeof SIOCADDMULTI | typeof SIOCDELMULTI
+      readonly ifname: string
+      readonly hwaddr: Uint8Array
+    }
   /** on `/dev/net/tun`: makes the descriptor one of device `ifname` (empty: the next free name), making it if need be */
   | { readonly request: typeof TUNSETIFF; readonly ifname: string; readonly flags: number }
   /** on a descriptor after TUNSETIFF: 1 keeps the device when the descriptor is closed, 0 does not */

@@ -35,6 +35,8 @@ export interface PacketType {
   func(skb: SkBuff, dev: NetDevice, origDev: NetDevice): number
   /** a socket whose own transmissions are not shown to it */
   readonly owner?: unknown
+  /** the receive function as /proc/net/ptype names it */
+  readonly name?: string
 }
 
 /** Virtual CPU time of one packet through the receive path, ns: what makes a round trip take a believable time. */
@@ -78,6 +80,19 @@ export class NetCore {
     const list = this.listFor(pt)
     const i = list.indexOf(pt)
     if (i >= 0) list.splice(i, 1)
+  }
+
+  /** @returns the handlers and taps that a namespace sees, taps first, then by the kernel's hash of the protocol */
+  packetTypes(net: Net): PacketType[] {
+    const all = [...this.taps]
+    for (const dev of net.devices.values()) all.push(...dev.ptypeAll, ...dev.ptypeSpecific)
+    const general = [...this.protocols.values()].flat().sort((a, b) => (a.type & 15) - (b.type & 15))
+    return [...all, ...general].filter(pt => pt.net === undefined || pt.net === net)
+  }
+
+  /** packets that wait to be processed */
+  get backlogLength(): number {
+    return this.backlog.qlen
   }
 
   private listFor(pt: PacketType): PacketType[] {

@@ -36,6 +36,8 @@ export function allocNetdev(
   const dev = new NetDevice(net, name, NO_OPS)
   dev.numTxQueues = numTxQueues
   dev.numRxQueues = numRxQueues
+  dev.realNumTxQueues = numTxQueues
+  dev.realNumRxQueues = numRxQueues
   setup(dev)
   if (dev.txQueueLen === 0) {
     dev.privFlags |= IFF_NO_QUEUE

@@ -1,7 +1,7 @@
 /** Names of devices: what is allowed, `veth%d`, renaming, alternative names. */
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_UP, IFNAMSIZ } from '../../uapi/if.ts'
-import type { NetDevice } from './net_device.ts'
+import { NET_NAME_RENAMED, type NetDevice } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 
 /** Most units that a name pattern numbers: as many bits as a page holds. */
@@ -50,9 +50,12 @@ export function devChangeName(dev: NetDevice, newName: string): number {
   const name = devGetValidName(net, newName)
   if (typeof name === 'number') return name
   setName(dev, name)
+  const oldAssign = dev.nameAssignType
+  dev.nameAssignType = NET_NAME_RENAMED
   const rc = net.kernel.netdevChain.call('CHANGENAME', dev, {})
   if (rc < 0) {
     setName(dev, oldName)
+    dev.nameAssignType = oldAssign
     net.kernel.netdevChain.call('CHANGENAME', dev, {})
   }
   return rc

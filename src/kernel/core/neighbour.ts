@@ -41,6 +41,7 @@ import {
   neighParmsDefaults,
 } from './neigh_parms.ts'
 import { NeighProxies, type PneighEntry, proxyIfdown, proxyProcess } from './neigh_proxy.ts'
+import { neighNotify } from './neighbour_rtnl.ts'
 import type { NetDevice } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { NetlinkExtAck } from './rtnetlink.ts'
@@ -326,7 +327,7 @@ export class NeighTable {
     this.managed.delete(n)
     this.kernel.clock.del(n.timer)
     this.stats.destroys++
-    this.notify?.(n, true)
+    neighNotify(n, true)
     // whoever still holds it must not send by it
     n.arpQueue.purge('neigh_destroy', 'NEIGH_DEAD')
     n.arpQueueLenBytes = 0
@@ -334,9 +335,6 @@ export class NeighTable {
     n.hh = null
     n.nudState = (n.nudState & NUD_VALID) !== 0 ? NUD_NOARP : NUD_NONE
   }
-
-  /** set by rtnetlink: tells RTNLGRP_NEIGH of an entry that has changed or goes */
-  notify: ((neigh: Neighbour, gone: boolean) => void) | undefined
 
   private grow(): void {
     this.stats.hashGrows++
@@ -574,7 +572,7 @@ function timerHandler(n: Neighbour): void {
     if ((n.nudState & NUD_IN_TIMER) !== 0) addTimer(n, Math.max(next, now + 2 * TICK_NSEC))
     if ((n.nudState & (NUD_INCOMPLETE | NUD_PROBE)) !== 0) probe(n)
   }
-  if (notify) updateNotify(n)
+  if (notify) neighNotify(n, false)
   kernel.softirq.flush()
 }
 
@@ -750,7 +748,7 @@ export function neighUpdate(
     if (rc > 0) rc = 0
   }
   if (((n.nudState ^ old) & NUD_PERMANENT) !== 0) n.tbl.updateGcList(n)
-  if (notify || flagged) updateNotify(n)
+  if (notify || flagged) neighNotify(n, false)
   return rc
 }
 
@@ -817,10 +815,6 @@ function sendQueued(n: Neighbour): void {
   }
   n.arpQueue.purge('neigh_update')
   n.arpQueueLenBytes = 0
-}
-
-function updateNotify(n: Neighbour): void {
-  n.tbl.notify?.(n, false)
 }
 
 /** Says that an entry must be probed without waiting for the delay (__neigh_set_probe_once). */

@@ -43,6 +43,10 @@ export interface NetDeviceOps {
   getIflink?(dev: NetDevice): number
   addSlave?(dev: NetDevice, slave: NetDevice, extack: NetlinkExtAck): number
   delSlave?(dev: NetDevice, slave: NetDevice): number
+  /** Speed in Mb/s (-1 unknown) and duplex; undefined where the device has no such thing. */
+  getLinkKsettings?(
+    dev: NetDevice,
+  ): { readonly speed: number; readonly duplex: 'half' | 'full' | 'unknown' } | undefined
   setFeatures?(dev: NetDevice, features: number): number
   fixFeatures?(dev: NetDevice, features: number): number
   /** VLAN ids that a lower device must pass up */
@@ -165,6 +169,13 @@ export interface HwAddr {
   synced: number
 }
 
+/** Who chose a device's name (`name_assign_type`). */
+export const NET_NAME_UNKNOWN = 0
+export const NET_NAME_ENUM = 1
+export const NET_NAME_PREDICTABLE = 2
+export const NET_NAME_USER = 3
+export const NET_NAME_RENAMED = 4
+
 /** A list of link-layer addresses a device listens to (`netdev_hw_addr_list`), in order of coming. */
 export class HwAddrList {
   /** by the address as lower-case hex */
@@ -194,6 +205,9 @@ export class NetDevice {
   permAddr: Uint8Array = new Uint8Array(0)
   broadcast: Uint8Array = new Uint8Array(0)
   addrAssignType = NET_ADDR_PERM
+  nameAssignType = NET_NAME_UNKNOWN
+  /** DEVTYPE of its uevents, for kinds that have one */
+  devType: string | undefined
   operstate = 0
   linkMode = 0
   /** LINK_STATE_… */
@@ -202,8 +216,12 @@ export class NetDevice {
   carrierUpCount = 0
   carrierDownCount = 0
   txQueueLen = 0
+  /** queues it was made with */
   numTxQueues = 1
   numRxQueues = 1
+  /** queues in use */
+  realNumTxQueues = 1
+  realNumRxQueues = 1
   group = 0
   ifalias = ''
   readonly altnames: string[] = []
@@ -266,6 +284,12 @@ export class NetDevice {
   dismantle = false
   /** user space has been told of the device (`rtnl_link_state`) */
   linkInitialized = false
+  /** the driver polls (NAPI), so that polling can move to threads */
+  hasNapi = false
+  napiThreaded = false
+  /** ns */
+  groFlushTimeout = 0
+  napiDeferHardIrqs = 0
   /** when a transmit queue may be used again by the driver */
   queueStopped = false
 

@@ -6,7 +6,7 @@ import { allocNetdev, registerNetdevice, unregisterNetdevice, unregisterNetdevic
 import { devChangeFlagsQuietly, devNotifyFlags } from './dev_flags.ts'
 import { devChangeNetNamespace } from './dev_netns.ts'
 import { setOperstate } from './link_watch.ts'
-import { NET_ADDR_SET, type NetDevice, type RtnlLinkOps } from './net_device.ts'
+import { NET_ADDR_SET, NET_NAME_ENUM, NET_NAME_USER, type NetDevice, type RtnlLinkOps } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 import { netById } from './rtnl_nsid.ts'
@@ -57,6 +57,7 @@ export function rtnlCreateLink(
   const rc = validateLinkmsg(dev, attrs, extack)
   if (rc < 0) return rc
   dev.linkOps = ops
+  dev.nameAssignType = attrs.ifname !== undefined && attrs.ifname !== '' ? NET_NAME_USER : NET_NAME_ENUM
   if (attrs.mtu !== undefined) {
     const bad = devValidateMtu(dev, attrs.mtu, extack)
     if (bad < 0) return bad

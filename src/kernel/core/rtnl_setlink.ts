@@ -22,8 +22,6 @@ import { rtnlState } from './rtnl_state.ts'
 
 /** Largest number of segments of one packet. */
 export const GSO_MAX_SEGS = 65535
-/** Largest size of a merged packet, bytes. */
-export const GRO_MAX_SIZE = 8 * 65535
 
 /** Something changed, and something listeners must be told of. */
 const MODIFIED = 1
@@ -33,12 +31,6 @@ const NOTIFY = 3
 export function validateLinkmsg(dev: NetDevice, attrs: LinkAttrs, extack: NetlinkExtAck): number {
   if (attrs.address !== undefined && attrs.address.length < dev.addrLen) return -Errno.EINVAL
   if (attrs.broadcast !== undefined && attrs.broadcast.length < dev.addrLen) return -Errno.EINVAL
-  if (attrs.gsoMaxSize !== undefined && attrs.gsoMaxSize > dev.tsoMaxSize)
-    return extack.fail(-Errno.EINVAL, 'too big gso_max_size')
-  if (attrs.gsoMaxSegs !== undefined && (attrs.gsoMaxSegs > GSO_MAX_SEGS || attrs.gsoMaxSegs > dev.tsoMaxSegs))
-    return extack.fail(-Errno.EINVAL, 'too big gso_max_segs')
-  if (attrs.groMaxSize !== undefined && attrs.groMaxSize > GRO_MAX_SIZE)
-    return extack.fail(-Errno.EINVAL, 'too big gro_max_size')
   if (attrs.afSpec !== undefined)
     for (const af of rtnlState(dev.net.kernel).afOps) {
       const rc = af.validateLinkAf?.(dev, attrs.afSpec, extack) ?? 0
@@ -156,10 +148,13 @@ class SetLink {
       const rc = this.done(devChangeTxQueueLen(dev, attrs.txqlen))
       if (rc < 0) return rc
     }
+    if (attrs.gsoMaxSize !== undefined && attrs.gsoMaxSize > dev.tsoMaxSize) return -Errno.EINVAL
     if (attrs.gsoMaxSize !== undefined && attrs.gsoMaxSize !== dev.gsoMaxSize) {
       dev.gsoMaxSize = attrs.gsoMaxSize
       this.status |= MODIFIED
     }
+    if (attrs.gsoMaxSegs !== undefined && attrs.gsoMaxSegs > Math.min(GSO_MAX_SEGS, dev.tsoMaxSegs))
+      return -Errno.EINVAL
     if (attrs.gsoMaxSegs !== undefined && attrs.gsoMaxSegs !== dev.gsoMaxSegs) {
       dev.gsoMaxSegs = attrs.gsoMaxSegs
       this.status |= MODIFIED

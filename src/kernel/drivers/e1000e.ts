@@ -18,7 +18,7 @@ import {
   NETIF_F2_RXHASH,
 } from '../core/features.ts'
 import { netifCarrierOff, netifCarrierOn } from '../core/link_watch.ts'
-import { IFF_UNICAST_FLT, NETDEV_TX_OK, type NetDevice, type NetDeviceOps } from '../core/net_device.ts'
+import { IFF_UNICAST_FLT, NET_NAME_ENUM, NETDEV_TX_OK, type NetDevice, type NetDeviceOps } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 
@@ -103,6 +103,7 @@ const ops: NetDeviceOps = {
     return ethMacAddr(dev, address)
   },
   validateAddr: ethValidateAddr,
+  getLinkKsettings: dev => (dev.carrier ? { speed: 1000, duplex: 'full' } : { speed: -1, duplex: 'unknown' }),
 }
 
 /** Finds a card on the bus (e1000_probe). @param slot its PCI address, such as `0000:00:05.0` */
@@ -121,6 +122,8 @@ export function e1000eProbe(net: Net, name: string, mac: Uint8Array, slot: strin
     each.vlanFeatures = FEATURES | NETIF_F_HIGHDMA
     each.priv = new E1000e(each)
   })
+  dev.nameAssignType = NET_NAME_ENUM
+  dev.hasNapi = true
   dev.parentDevName = slot
   dev.parentDevBusName = 'pci'
   const rc = registerNetdevice(dev)

@@ -1,13 +1,14 @@
 /** Registers the drivers: link types, the loopback of each namespace, network cards. */
 import { defaultDeviceExit } from '../core/dev_netns.ts'
 import type { Net } from '../core/net_namespace.ts'
+import { registerNetSysfs } from '../core/net_sysfs.ts'
 import { registerLinkOps } from '../core/rtnl_link.ts'
 import type { Kernel } from '../kernel.ts'
 import { dummyLinkOps } from './dummy.ts'
 import { e1000eProbe } from './e1000e.ts'
 import { ifbLinkOps } from './ifb.ts'
 import { loopbackNetInit } from './loopback.ts'
-import { tunLinkOps } from './tun.ts'
+import { tunLinkOps, tunSysfs } from './tun.ts'
 import { vethLinkOps } from './veth.ts'
 
 /** PCI device number of the first network card. */
@@ -25,6 +26,7 @@ function probeNics(kernel: Kernel, net: Net): void {
 /** Registers this subsystem with a kernel. */
 export function driversInit(kernel: Kernel): void {
   for (const ops of [vethLinkOps, dummyLinkOps, ifbLinkOps, tunLinkOps]) registerLinkOps(kernel, ops)
+  registerNetSysfs(kernel, tunSysfs)
   // the last to be registered is the first to leave: devices go before the subsystems that use them
   kernel.registerPernet({
     init(net) {

@@ -1,7 +1,7 @@
 /** `lo`: what is sent comes straight back. One per namespace, index 1, down at first. */
 import { ARPHRD_LOOPBACK, IFF_LOOPBACK } from '../../uapi/if.ts'
 import { allocNetdev, registerNetdevice } from '../core/dev_core.ts'
-import { ETH_ALEN, ETH_HLEN, ethHeaderOps, ethTypeTrans } from '../core/ethernet.ts'
+import { ETH_ALEN, ETH_HLEN, ethHeaderOps, ethMacAddr, ethTypeTrans } from '../core/ethernet.ts'
 import {
   NETIF_F_ALL_TSO,
   NETIF_F_FRAGLIST,
@@ -22,6 +22,7 @@ import {
   IFF_NO_QUEUE,
   IFF_XMIT_DST_RELEASE,
   IFF_XMIT_DST_RELEASE_PERM,
+  NET_NAME_PREDICTABLE,
   NET_RX_SUCCESS,
   NETDEV_TX_OK,
   type NetDevice,
@@ -45,6 +46,7 @@ const ops: NetDeviceOps = {
     }
     return NETDEV_TX_OK
   },
+  setMacAddress: ethMacAddr,
   getStats64(dev, stats) {
     stats.rxPackets = dev.stats.txPackets
     stats.rxBytes = dev.stats.txBytes
@@ -83,6 +85,7 @@ function setup(dev: NetDevice): void {
 /** Makes a namespace's `lo`. */
 export function loopbackNetInit(net: Net): void {
   const dev = allocNetdev(net, 'lo', setup)
+  dev.nameAssignType = NET_NAME_PREDICTABLE
   const rc = registerNetdevice(dev)
   if (rc < 0) throw new Error(`lo could not be registered: ${rc}`)
   net.loopback = dev

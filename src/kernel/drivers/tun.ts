@@ -25,6 +25,7 @@ import {
   NETIF_F_TSO6,
   NETIF_F2_HW_VLAN_STAG_TX,
 } from '../core/features.ts'
+import { type KernfsNode, kernfsText } from '../core/kernfs.ts'
 import { netifCarrierOff, netifCarrierOn } from '../core/link_watch.ts'
 import {
   IFF_LIVE_ADDR_CHANGE,
@@ -107,6 +108,7 @@ function startXmit(skb: SkBuff, dev: NetDevice): number {
 
 const tunOps: NetDeviceOps = {
   startXmit,
+  getLinkKsettings: () => ({ speed: 10, duplex: 'full' }),
   uninit(dev) {
     const tun = dev.priv as Tun
     for (const file of tun.files) file.detach()
@@ -339,4 +341,15 @@ export function tunSetIff(net: Net, name: string, flags: number): TunFile | numb
   const file = new TunFile(net)
   const rc = file.setIff(name, flags)
   return typeof rc === 'number' ? rc : file
+}
+
+/** @returns the files that sysfs shows of tun and tap devices */
+export function tunSysfs(dev: NetDevice): (readonly [string, KernfsNode])[] {
+  if (tunOf(dev) === undefined) return []
+  const show = (read: () => string): KernfsNode => kernfsText(() => `${read()}\n`)
+  return [
+    ['group', show(() => String(tunAttributes(dev)?.group ?? -1))],
+    ['owner', show(() => String(tunAttributes(dev)?.owner ?? -1))],
+    ['tun_flags', show(() => `0x${(tunAttributes(dev)?.flags ?? 0).toString(16)}`)],
+  ]
 }

@@ -111,6 +111,7 @@ const ops: NetDeviceOps = {
     return 0
   },
   setMacAddress: ethMacAddr,
+  getLinkKsettings: () => ({ speed: 10000, duplex: 'full' }),
   getIflink(dev) {
     return priv(dev).peer?.ifindex ?? 0
   },

@@ -4,6 +4,7 @@
  */
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
+import type { Kernel } from '../kernel.ts'
 import {
   IPV4_DEVCONF_ACCEPT_LOCAL,
   IPV4_DEVCONF_ACCEPT_REDIRECTS,
@@ -273,4 +274,38 @@ export function ipIgnoreLinkdown(dev: NetDevice): boolean {
 /** Freezes a device's configuration: later writes to `default` leave it alone (ipv4_devconf_setall). */
 export function ipv4DevconfSetall(inDev: InDevice): void {
   inDev.cnf.isSet.fill(1)
+}
+
+/**
+ * What other parts of IPv4 do when IPv4 comes to a device and leaves it. ARP and IGMP register one each, in their own
+ * init functions, instead of being called by name.
+ */
+export interface InDeviceFollower {
+  /** IPv4 has just come to the device: allocate parameters (`arpParms`, `mc`). It may be up already. */
+  init?(inDev: InDevice): void
+  /** IPv4 leaves the device: its addresses have gone */
+  destroy?(inDev: InDevice): void
+  /** the device came up or went down with IPv4 on it */
+  up?(inDev: InDevice): void
+  down?(inDev: InDevice): void
+  /** peers should learn the device's addresses: gratuitous ARP for each */
+  notifyPeers?(inDev: InDevice): void
+  /** an entry for an address that is now a broadcast address must go (arp_invalidate) */
+  invalidate?(inDev: InDevice, addr: number): void
+  /** all neighbours of the device must go (arp_ifdown) */
+  ifdown?(dev: NetDevice): void
+  /** an address's multicast group is to be joined or left (IFA_F_MCAUTOJOIN). @returns a negative error */
+  autojoin?(join: boolean, ifa: InIfaddr): number
+}
+
+const followers = new WeakMap<object, InDeviceFollower[]>()
+
+/** @returns the followers of a kernel, in order of registration: push to it to register */
+export function inDeviceFollowers(kernel: Kernel): InDeviceFollower[] {
+  let list = followers.get(kernel)
+  if (list === undefined) {
+    list = []
+    followers.set(kernel, list)
+  }
+  return list
 }

@@ -18,8 +18,9 @@ import {
   vector,
 } from '../core/sysctl_handlers.ts'
 import type { Kernel } from '../kernel.ts'
-import { ipv4Key, type NetnsIpv4 } from './netns_ipv4.ts'
-import type { CongestionControls } from './tcp_cong.ts'
+import { ipv4Key, NetnsIpv4 } from './netns_ipv4.ts'
+import { rtCacheFlushAll } from './rtable.ts'
+import { type CongestionControls, congestionControls } from './tcp_cong.ts'
 
 type Key = NumberKey<NetnsIpv4>
 type Handler = (name: string, v: CtlVar, options?: CtlOptions) => CtlTable
@@ -157,7 +158,7 @@ const INIT_INT_ENTRIES = {
 /** Registers /proc/sys/net/ipv4 of a namespace, without conf and neigh. */
 export function sysctlNetIpv4Init(net: Net, controls: CongestionControls, flush: () => void): void {
   const ns = net.at(ipv4Key)
-  const init = net.ino === net.kernel.initNet?.ino || net.kernel.initNet === undefined
+  const init = net.kernel.nets.size === 1
   const table: CtlTable[] = [
     ...entries(ns, procDou8vec, U8_ENTRIES),
     ...entries(ns, procDointvec, INT_ENTRIES),
@@ -185,7 +186,7 @@ export function sysctlNetIpv4Init(net: Net, controls: CongestionControls, flush:
     procDoLargeBitmap('ip_local_reserved_ports', ns.ipLocalReservedPorts),
     ehashEntries(net, init),
     fastopenKey(ns),
-    ...congestionControls(ns, controls, init),
+    ...congestionEntries(ns, controls, init),
   ]
   if (init)
     table.push(
@@ -386,7 +387,7 @@ function fastopenKey(ns: NetnsIpv4): CtlTable {
   }
 }
 
-function congestionControls(ns: NetnsIpv4, controls: CongestionControls, init: boolean): CtlTable[] {
+function congestionEntries(ns: NetnsIpv4, controls: CongestionControls, init: boolean): CtlTable[] {
   return [
     procDostring(
       'tcp_congestion_control',
@@ -416,7 +417,16 @@ function congestionControls(ns: NetnsIpv4, controls: CongestionControls, init: b
   ]
 }
 
-/** Registers the tables with every namespace. @param flush drops cached routes of a namespace (route.flush) */
-export function sysctlIpv4Register(kernel: Kernel, controls: CongestionControls, flush: (net: Net) => void): void {
-  kernel.registerPernet({ init: net => sysctlNetIpv4Init(net, controls, () => flush(net)) })
+/**
+ * Gives every namespace its values (`net.at(ipv4Key)`) and registers their tables. It must come before the rest of
+ * IPv4, which reads the values from the start.
+ */
+export function sysctlIpv4Init(kernel: Kernel): void {
+  const controls = congestionControls(kernel)
+  kernel.registerPernet({
+    init: net => {
+      net.set(ipv4Key, new NetnsIpv4())
+      sysctlNetIpv4Init(net, controls, () => rtCacheFlushAll(net))
+    },
+  })
 }

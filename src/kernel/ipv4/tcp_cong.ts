@@ -3,6 +3,9 @@
  * may be chosen without privilege (tcp_cong.c of the reference kernel). Their algorithms come with TCP.
  */
 
+import type { Net } from '../core/net_namespace.ts'
+import type { Kernel } from '../kernel.ts'
+
 /** Modules of the reference machine, and whether they carry TCP_CONG_NON_RESTRICTED. */
 const MODULES: ReadonlyMap<string, boolean> = new Map([
   ['bbr', true],
@@ -42,4 +45,21 @@ export class CongestionControls {
     if (unrestricted) this.allowed.push(name)
     return true
   }
+}
+
+const CONTROLS = new WeakMap<Kernel, CongestionControls>()
+
+/** @returns a kernel's registry */
+export function congestionControls(kernel: Kernel): CongestionControls {
+  let controls = CONTROLS.get(kernel)
+  if (controls === undefined) {
+    controls = new CongestionControls()
+    CONTROLS.set(kernel, controls)
+  }
+  return controls
+}
+
+/** @returns whether a route may name this congestion control; a module is loaded for it (tcp_ca_get_key_by_name) */
+export function tcpCongestionKnown(net: Net, name: string): boolean {
+  return congestionControls(net.kernel).request(name)
 }

@@ -79,7 +79,7 @@ export function allowOptimisticDad(idev: Inet6Dev): boolean {
 
 /** @returns the time between solicitations of a device, ns */
 function retransTime(idev: Inet6Dev): number {
-  return Math.max(idev.ndParms.retransTime, NSEC_PER_SEC / 100)
+  return Math.max(idev.ndParms.data[NEIGH_VAR_RETRANS_TIME]!, NSEC_PER_SEC / 100)
 }
 
 /** Starts detection, in a moment (addrconf_dad_start). */

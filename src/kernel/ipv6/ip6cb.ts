@@ -19,6 +19,9 @@ export const IP6SKB_NO_MC_LOOP = 0x2000
 /** the sender probes the path: the device's MTU counts, not what was learned (IPV6_PMTUDISC_PROBE) */
 export const IP6SKB_PMTU_PROBE = 0x4000
 
+/** it has waited in the queue of proxied solicitations */
+export const IP6SKB_LOCALLY_ENQUEUED = 0x8000
+
 /** Where the number of the next header stands, from the network header: kept above the flags. */
 const NHOFF_SHIFT = 16
 

@@ -23,11 +23,13 @@ export function signal(task: Task, number: number, handler: SignalHandler): void
   else task.handlers.set(number, handler)
 }
 
-/** pause(2), with a time limit. */
+/** pause(2), with a time limit. A signal that waits already ends it: as with sigsuspend(2), none is missed. */
 export async function pause(task: Task, timeout: number): Promise<void> {
   const turn = task.preempt()
   if (turn !== undefined) await turn
+  const signaled = task.pending.length > 0
   task.enter(COST.trivial)
+  if (signaled) return
   const { clock } = task.machine.kernel
   const deadline = clock.now + timeout
   while (clock.now < deadline) if ((await task.wait([], deadline, 'sigsuspend')) === SIGNALED) return
