@@ -5,6 +5,7 @@ import { scriptMachine } from '../src/lab/transcript.ts'
 import { transcriptOf } from '../src/lab/transcript_runner.ts'
 import type { Machine, Running } from '../src/machine/machine.ts'
 import { Deadlock } from '../src/machine/scheduler.ts'
+import { O_CREAT, O_WRONLY } from '../src/uapi/fs.ts'
 import type { WaitStatus } from '../src/uapi/process.ts'
 import { Signal } from '../src/uapi/signal.ts'
 import { bootMachine } from './boot.ts'
@@ -133,7 +134,7 @@ export async function runScript(script: string, args: readonly string[], options
   const asked = scriptMachine(new TextDecoder().decode(bytes.subarray(0, 4096)))
   const machine = boot(options, options.machine ?? asked)
   const path = `/root/${script === '-' ? 'stdin.sh' : basename(script)}`
-  machine.writeFile(path, bytes, 0o755)
+  machine.vfs.open(machine.processes.init, path, O_WRONLY | O_CREAT, 0o755).write(machine.processes.init, bytes)
   return bash(machine, [path, ...args], options)
 }
 

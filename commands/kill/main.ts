@@ -56,8 +56,7 @@ function table(): string {
 function convert(proc: Process, word: string): number {
   const number = procpsSignalNumber(word)
   const name = number === undefined ? undefined : procpsSignalName(number)
-  if (number === undefined || name === undefined)
-    proc.stderr.write(`${proc.argv[0]}: unknown signal name ${word}\n`)
+  if (number === undefined || name === undefined) proc.stderr.write(`${proc.argv[0]}: unknown signal name ${word}\n`)
   else proc.stdout.write(`${/^\d/.test(word) ? name : number}\n`)
   return 0
 }
@@ -98,7 +97,10 @@ export const main: Program = proc => {
       continue
     }
     const [, long, longValue] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? []
-    const letter = long === undefined ? word[1]! : ({ list: 'l', table: 'L', help: 'h', version: 'V', signal: 's', queue: 'q' }[long] ?? '')
+    const letter =
+      long === undefined
+        ? word[1]!
+        : ({ list: 'l', table: 'L', help: 'h', version: 'V', signal: 's', queue: 'q' }[long] ?? '')
     const attached = long === undefined ? word.slice(2) : longValue
     const value = (): string | undefined => (attached === undefined || attached === '' ? words[++i] : attached)
     switch (letter) {

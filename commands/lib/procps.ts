@@ -36,7 +36,12 @@ export interface ProcInfo {
   readonly rss: number
   readonly uid: number
   readonly gid: number
-  readonly signals: { readonly pending: string; readonly blocked: string; readonly ignored: string; readonly caught: string }
+  readonly signals: {
+    readonly pending: string
+    readonly blocked: string
+    readonly ignored: string
+    readonly caught: string
+  }
   /** the command line; none for the kernel's threads and zombies */
   readonly args: readonly string[]
 }

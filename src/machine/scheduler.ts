@@ -16,6 +16,8 @@ const TURNS_PER_VISIT = 64
 const EVENTS_PER_INTERRUPT = 256
 /** Virtual time without any process waking or waiting for a time, after which nothing will ever come, ns. */
 const IDLE_LIMIT = 86_400 * NSEC_PER_SEC
+/** The same while a terminal waits for its user: what is under way may end, but time does not run on and on, ns. */
+const INPUT_GRACE = 10 * NSEC_PER_SEC
 /** In step with the wall: how far the machine may fall behind before it gives up catching up, ns. */
 const MAX_LAG = 2 * NSEC_PER_SEC
 
@@ -202,9 +204,10 @@ export class Scheduler {
     if (this.heldInputs > 0) return Number.POSITIVE_INFINITY
     const { clock } = this
     this.wakeups = 0
+    const limit = this.awaitedInputs > 0 ? INPUT_GRACE : IDLE_LIMIT
     for (let n = EVENTS_PER_TURN; n > 0; n--) {
       const next = clock.nextTime()
-      if (next === Number.POSITIVE_INFINITY || (this.timedSleeps === 0 && next - this.lastWake > IDLE_LIMIT)) {
+      if (next === Number.POSITIVE_INFINITY || (this.timedSleeps === 0 && next - this.lastWake > limit)) {
         if (this.awaitedInputs > 0) return Number.POSITIVE_INFINITY
         throw new Deadlock(this.describeWaiters())
       }

@@ -59,7 +59,7 @@ export interface ShellSetup {
 }
 
 /** Functions calling functions. */
-const MAX_FRAMES = 1000
+const MAX_FRAMES = 5000
 /** Commands run between two visits to the scheduler. */
 const TICKS_PER_YIELD = 8
 
@@ -114,6 +114,8 @@ export class Shell {
   /** OPTIND as getopts left it */
   getoptsIndex = 1
   history: string[] = []
+  /** builtins switched off by enable -n */
+  readonly disabledBuiltins = new Set<string>()
   /** names of the temporary descriptors of process substitutions of the command being run */
   substitutionFds: number[] = []
   /** here-documents made, for their names */

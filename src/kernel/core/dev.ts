@@ -7,6 +7,7 @@ import { Errno } from '../../uapi/errno.ts'
 import { ETH_P_ALL, IFF_UP } from '../../uapi/if.ts'
 import type { Kernel } from '../kernel.ts'
 import { NSEC_PER_USEC } from './clock.ts'
+import { validateXmitSkb } from './dev_offload.ts'
 import {
   NET_RX_DROP,
   NET_RX_SUCCESS,
@@ -18,7 +19,7 @@ import {
   RX_HANDLER_EXACT,
 } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
-import { PACKET_HOST, PACKET_OUTGOING, type SkBuff, SkbQueue } from './skbuff.ts'
+import { CHECKSUM_PARTIAL, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff, SkbQueue } from './skbuff.ts'
 import { NET_RX_SOFTIRQ } from './softirq.ts'
 
 /** Who gets received packets of a protocol (`packet_type`): a protocol's receive function, or a tap (ETH_P_ALL). */
@@ -160,6 +161,7 @@ export class NetCore {
 
   /** Shows the packet to the taps and gives it to the driver (dev_hard_start_xmit). */
   hardStartXmit(skb: SkBuff, dev: NetDevice): number {
+    if (skb.ipSummed === CHECKSUM_PARTIAL || skb.vlanProto !== 0) validateXmitSkb(skb, dev)
     if (this.taps.length > 0 || dev.ptypeAll.length > 0) this.queueXmitNit(skb, dev)
     const trace = this.kernel.trace
     if (!trace.netDevStartXmit.enabled && !trace.netDevXmit.enabled) return dev.ops.startXmit(skb, dev)
@@ -264,7 +266,12 @@ export class NetCore {
       }
       break
     }
-    if (skb.vlanProto !== 0 && (skb.vlanTci & 0xfff) !== 0) skb.pktType = 3
+    if (skb.vlanProto !== 0) {
+      // nobody here has the VLAN; priority tags alone (VLAN 0) do not matter
+      if ((skb.vlanTci & 0xfff) !== 0) skb.pktType = PACKET_OTHERHOST
+      skb.vlanProto = 0
+      skb.vlanTci = 0
+    }
     const list = this.protocols.get(skb.protocol)
     if (list !== undefined && list.length === 1 && dev.ptypeSpecific.length === 0) {
       const pt = list[0]!

@@ -17,7 +17,8 @@ import type { Kernel, NetdevEvent } from '../kernel.ts'
 import { unregisterNetdeviceMany } from './dev_core.ts'
 import { devAddAltname, devDelAltname } from './dev_name.ts'
 import { netdevStateChange } from './link_watch.ts'
-import type { NetDevice } from './net_device.ts'
+import { requestModule } from './module.ts'
+import type { NetDevice, RtnlLinkOps } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 import { ensureUniqueNetns, rtnlNewlinkCreate } from './rtnl_link_create.ts'
@@ -58,6 +59,13 @@ export function devicesInDumpOrder(net: Net): NetDevice[] {
   return all.sort(
     (a, b) => (a.ifindex % NETDEV_HASHENTRIES) - (b.ifindex % NETDEV_HASHENTRIES) || b.ifindex - a.ifindex,
   )
+}
+
+/** @returns a link type, its module loaded if need be */
+function linkOpsByKind(kernel: Kernel, kind: string): RtnlLinkOps | undefined {
+  const { kinds } = rtnlState(kernel)
+  if (!kinds.has(kind)) requestModule(kernel, `rtnl-link-${kind}`)
+  return kinds.get(kind)
 }
 
 function changeExisting(ctx: RtnlContext, dev: NetDevice, msg: LinkMessage): number {
@@ -112,7 +120,7 @@ function newlink(ctx: RtnlContext, msg: RtMessage): number {
     dev = devByAttrs(net, attrs)
   }
   const kind = attrs.linkinfo?.kind
-  const ops = kind === undefined ? undefined : rtnlState(net.kernel).kinds.get(kind)
+  const ops = kind === undefined ? undefined : linkOpsByKind(net.kernel, kind)
   const invalid = ops?.validate?.(msg, extack) ?? 0
   if (invalid < 0) return invalid
   if (dev !== undefined) return changeExisting(ctx, dev, msg)

@@ -104,7 +104,7 @@ function getId(ctx: RtnlContext, msg: RtMessage): number | RtMessage[] {
 function dumpIds(ctx: RtnlContext, msg: RtMessage): number | RtMessage[] {
   if (!isNsid(msg)) return -Errno.EINVAL
   const net = target(ctx, msg.attrs)
-  if (typeof net === 'number') return net
+  if (typeof net === 'number') return ctx.extack.fail(net, 'Invalid target network namespace id')
   const withCurrent = msg.attrs.targetNsid !== undefined
   return [...net.nsids]
     .sort((a, b) => a[1] - b[1])

@@ -76,6 +76,8 @@ function restartLink(dev: NetDevice): void {
 }
 
 const ops: NetDeviceOps = {
+  /** every frame passes: there is no filter to set */
+  setRxMode() {},
   open(dev) {
     restartLink(dev)
     return 0

@@ -1,5 +1,7 @@
 /** Registers the drivers: link types, the loopback of each namespace, network cards. */
+import { vlanCoreInit, vlanModule } from '../8021q/module.ts'
 import { defaultDeviceExit } from '../core/dev_netns.ts'
+import { registerModule } from '../core/module.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { registerNetSysfs } from '../core/net_sysfs.ts'
 import { registerLinkOps } from '../core/rtnl_link.ts'
@@ -26,6 +28,8 @@ function probeNics(kernel: Kernel, net: Net): void {
 /** Registers this subsystem with a kernel. */
 export function driversInit(kernel: Kernel): void {
   for (const ops of [vethLinkOps, dummyLinkOps, ifbLinkOps, tunLinkOps]) registerLinkOps(kernel, ops)
+  vlanCoreInit(kernel)
+  for (const module of [vlanModule]) registerModule(kernel, module)
   registerNetSysfs(kernel, tunSysfs)
   // the last to be registered is the first to leave: devices go before the subsystems that use them
   kernel.registerPernet({

@@ -12,6 +12,21 @@ import {
   IFF_POINTOPOINT,
   IFNAMSIZ,
 } from '../../uapi/if.ts'
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_ONE_QUEUE,
+  IFF_PERSIST,
+  IFF_TAP,
+  IFF_TUN,
+  IFF_TUN_EXCL,
+  IFF_VNET_HDR,
+  type IoctlRequest,
+  TUNSETGROUP,
+  TUNSETIFF,
+  TUNSETOWNER,
+  TUNSETPERSIST,
+} from '../../uapi/ioctl.ts'
 import { allocNetdev, registerNetdevice, unregisterNetdevice } from '../core/dev_core.ts'
 import { ETH_HLEN, etherSetup, ethHwAddrRandom, ethMacAddr, ethTypeTrans, ethValidateAddr } from '../core/ethernet.ts'
 import {
@@ -39,19 +54,8 @@ import type { Net } from '../core/net_namespace.ts'
 import { type SkBuff, SkbQueue } from '../core/skbuff.ts'
 import { WaitQueue } from '../core/wait.ts'
 
-/** Flags of TUNSETIFF. */
-export const IFF_TUN = 0x0001
-export const IFF_TAP = 0x0002
-export const IFF_NAPI = 0x0010
-export const IFF_NAPI_FRAGS = 0x0020
-export const IFF_MULTI_QUEUE = 0x0100
-export const IFF_ATTACH_QUEUE = 0x0200
-export const IFF_DETACH_QUEUE = 0x0400
-export const IFF_PERSIST = 0x0800
-export const IFF_NO_PI = 0x1000
-export const IFF_ONE_QUEUE = 0x2000
-export const IFF_VNET_HDR = 0x4000
-export const IFF_TUN_EXCL = 0x8000
+const IFF_NAPI = 0x0010
+const IFF_NAPI_FRAGS = 0x0020
 
 /** Features that TUNSETIFF takes and TUNGETFEATURES names. */
 const TUN_FEATURES = IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI | IFF_NAPI_FRAGS
@@ -122,7 +126,7 @@ const tunOps: NetDeviceOps = {
   },
 }
 
-const tapOps: NetDeviceOps = { ...tunOps, setMacAddress: ethMacAddr, validateAddr: ethValidateAddr }
+const tapOps: NetDeviceOps = { ...tunOps, setRxMode() {}, setMacAddress: ethMacAddr, validateAddr: ethValidateAddr }
 
 function setup(dev: NetDevice, flags: number): void {
   dev.txQueueLen = TUN_READQ_SIZE
@@ -198,6 +202,24 @@ export class TunFile {
     tun.flags = (tun.flags & ~TUN_FEATURES) | (flags & TUN_FEATURES)
     netifCarrierOn(dev)
     return dev.name
+  }
+
+  /** Answers an ioctl(2) of the descriptor. @returns 0, -ENOTTY for a request that is none of this driver's, or its error */
+  ioctl(request: IoctlRequest): number {
+    switch (request.request) {
+      case TUNSETIFF: {
+        const name = this.setIff(request.ifname, request.flags)
+        return typeof name === 'number' ? name : 0
+      }
+      case TUNSETPERSIST:
+        return this.setPersist(request.value !== 0)
+      case TUNSETOWNER:
+        return this.setOwner(request.value)
+      case TUNSETGROUP:
+        return this.setGroup(request.value)
+      default:
+        return -Errno.ENOTTY
+    }
   }
 
   /** Makes the device outlive its file, or not (TUNSETPERSIST). */

@@ -94,6 +94,8 @@ function startXmit(skb: SkBuff, dev: NetDevice): number {
 }
 
 const ops: NetDeviceOps = {
+  /** every frame passes: there is no filter to set */
+  setRxMode() {},
   startXmit,
   open(dev) {
     const { peer } = priv(dev)

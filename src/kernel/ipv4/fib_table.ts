@@ -369,11 +369,14 @@ export class Fib {
   rulesRequireFldissect = 0
   /** routes and rules with realms */
   numTclassidUsers = 0
+  /** seed of the hash that spreads flows over multipath routes */
+  readonly hashSeed: number
   private readonly tables = new Map<number, FibTable>()
   private readonly buckets: (FibTable[] | undefined)[] = new Array(TABLE_HASH)
 
   constructor(net: Net) {
     this.net = net
+    this.hashSeed = net.kernel.random.u32()
     this.infos = new FibInfoTable(this)
   }
 

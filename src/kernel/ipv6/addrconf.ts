@@ -23,7 +23,6 @@ import { NSEC_PER_SEC } from '../core/clock.ts'
 import { isL3Master, l3mdevFibTable } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
-import { type NotifierChain } from '../core/notifier.ts'
 import {
   addrAny,
   addrEqual,
@@ -36,6 +35,7 @@ import {
   in6,
   prefixEqual,
 } from './addr.ts'
+import { makeDadTimer } from './addrconf_dad.ts'
 import { inet6IfaNotify } from './addrconf_fill.ts'
 import { addrconfJoinAnycast, addrconfLeaveAnycast } from './anycast.ts'
 import { IPV6_DEVCONF_DISABLE_IPV6, IPV6_DEVCONF_FORWARDING } from './devconf.ts'
@@ -69,17 +69,6 @@ export interface Ifa6Config {
   /** seconds */
   readonly validLft: number
   readonly preferedLft: number
-}
-
-/** Addresses that come and go: true for up. Registered by others, such as IP virtual devices. */
-export type Inet6addrChain = NotifierChain<[up: boolean, ifp: Inet6Ifaddr]>
-
-/** set by addrconf_dad.ts; makes an address's timer */
-let makeDadTimer: (ifp: Inet6Ifaddr) => Inet6Ifaddr['dadTimer']
-
-/** Used by addrconf_dad.ts. */
-export function setDadTimerFactory(fn: typeof makeDadTimer): void {
-  makeDadTimer = fn
 }
 
 /**

@@ -22,7 +22,8 @@ import {
   IPV6_ADDR_LINKLOCAL,
   solicitedNode,
 } from './addr.ts'
-import { ipv6AddAddr, ipv6DelAddr, ipv6IfaNotify, setDadTimerFactory } from './addrconf.ts'
+import { ipv6AddAddr, ipv6DelAddr, ipv6IfaNotify } from './addrconf.ts'
+import { addrconfIfdown } from './addrconf_dev.ts'
 import { ipv6GenerateEui64, ipv6GenerateStableAddress } from './addrconf_iid.ts'
 import { ipv6CreateTempaddr } from './addrconf_temp.ts'
 import { addrconfVerify } from './addrconf_verify.ts'
@@ -49,14 +50,6 @@ import { fib6Key } from './ip6_fib.ts'
 import { addrconfJoinSolict, ipv6McDadComplete, randomBelow } from './mcast.ts'
 import { ndiscSendNa, ndiscSendNs, ndiscSendRs } from './ndisc_send.ts'
 import { ipv6Key } from './netns_ipv6.ts'
-
-/** set by addrconf_dev.ts: takes IPv6 off a device whose own link-local address is a duplicate */
-let ifdown: (idev: Inet6Dev) => void = () => {}
-
-/** Used by addrconf_dev.ts. */
-export function setDadIfdown(fn: typeof ifdown): void {
-  ifdown = fn
-}
 
 function clockOf(ifp: Inet6Ifaddr): Inet6Dev['dev']['net']['kernel']['clock'] {
   return ifp.idev.dev.net.kernel.clock
@@ -101,7 +94,7 @@ function dadWork(ifp: Inet6Ifaddr): void {
     ifp.state = 'postDad'
     const disable = duplicateOfOwnMac(ifp)
     dadStop(ifp, true)
-    if (disable) ifdown(idev)
+    if (disable) addrconfIfdown(idev.dev, false)
     return
   }
   if (ifp.dadProbes === 0) {
@@ -338,4 +331,7 @@ export function addrconfTimersInit(idev: Inet6Dev): void {
   idev.rsTimer = new Timer(() => rsTimer(idev))
 }
 
-setDadTimerFactory(ifp => new Timer(() => dadWork(ifp)))
+/** @returns the timer of a fresh address */
+export function makeDadTimer(ifp: Inet6Ifaddr): Timer {
+  return new Timer(() => dadWork(ifp))
+}

@@ -1,4 +1,5 @@
 /** Policy rules of IPv6: their own selectors (RFC 4291 prefixes, traffic class), and lookups through them. */
+import type { Fib6Result } from './fib6_result.ts'
 import { Errno } from '../../uapi/errno.ts'
 import {
   FR_ACT_PROHIBIT,
@@ -19,7 +20,7 @@ import { addrEqual, type In6Addr, IN6ADDR_ANY, prefixEqual } from './addr.ts'
 import { type Flowi6, RT6_LOOKUP_F_HAS_SADDR, tclassOf } from './flowi6.ts'
 import { fib6Key, type Fib6Table } from './ip6_fib.ts'
 import { rt6SpecialKey } from './route.ts'
-import { type Fib6Result, fib6TableLookup } from './route_select.ts'
+import { fib6TableLookup } from './route_select.ts'
 import type { Rt6Info } from './rt6_info.ts'
 
 /** Looks a flow up in one table. */

@@ -17,7 +17,9 @@ import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { type DstMetrics, NO_METRICS } from '../ipv4/fib_metrics.ts'
 import { addrBit, addrDiff, addrEqual, type In6Addr, IN6ADDR_ANY } from './addr.ts'
+import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN } from './devconf.ts'
 import { Fib6Node, locate, tableRoutes } from './fib6_trie.ts'
+import { in6Dev } from './if_inet6.ts'
 import type { Rt6Exceptions, Rt6Info } from './rt6_info.ts'
 
 /** Flags of routes, as /proc/net/ipv6_route shows them. */
@@ -514,17 +516,10 @@ export function rebalance(rt: Fib6Info): void {
   }
 }
 
-/** set by addrconf.ts: whether a device's routes are left out while it has no carrier */
-let linkdownIgnored: (dev: NetDevice) => boolean = () => false
-
-/** Used by addrconf.ts. */
-export function setLinkdownIgnored(fn: (dev: NetDevice) => boolean): void {
-  linkdownIgnored = fn
-}
-
 function usable(nh: Fib6Nh): boolean {
   if ((nh.flags & RTNH_F_DEAD) !== 0) return false
-  return (nh.flags & RTNH_F_LINKDOWN) === 0 || !linkdownIgnored(nh.dev)
+  if ((nh.flags & RTNH_F_LINKDOWN) === 0) return true
+  return in6Dev(nh.dev)?.cnf.data[IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN] !== 1
 }
 
 /** Names a namespace's tables: `net.at(fib6Key)`. */

@@ -27,6 +27,7 @@ import {
   IPV6_ADDR_MULTICAST,
 } from './addr.ts'
 import { IPV6_DEVCONF_FORWARDING, IPV6_DEVCONF_MTU, ipv6DevconfKey } from './devconf.ts'
+import { Fib6Result } from './fib6_result.ts'
 import { fib6RuleLookup } from './fib6_rules.ts'
 import { fib6NodeLookup } from './fib6_trie.ts'
 import {
@@ -63,7 +64,7 @@ import { ipv6Key } from './netns_ipv6.ts'
 import { nexthopLegs } from './nexthop6.ts'
 import { ip6Discard, ip6DiscardOut, ip6PktDiscard, ip6PktDiscardOut, ip6PktProhibit, ip6PktProhibitOut } from './route_drop.ts'
 import { rt6MultipathHash } from './route_hash.ts'
-import { Fib6Result, fib6SelectPath, fib6TableLookup, rt6DeviceMatch } from './route_select.ts'
+import { fib6SelectPath, fib6TableLookup, rt6DeviceMatch } from './route_select.ts'
 import { Rt6Exceptions, Rt6Info, seconds } from './rt6_info.ts'
 
 /** Largest MTU of the protocol with a jumbo payload option left out, bytes. */

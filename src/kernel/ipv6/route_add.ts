@@ -33,6 +33,7 @@ import {
   IPV6_ADDR_UNICAST,
 } from './addr.ts'
 import { IPV6_DEVCONF_DISABLE_IPV6 } from './devconf.ts'
+import { Fib6Result } from './fib6_result.ts'
 import { fib6Lookup } from './fib6_rules.ts'
 import { Flowi6, RT6_LOOKUP_F_HAS_SADDR, RT6_LOOKUP_F_IFACE, RT6_LOOKUP_F_IGNORE_LINKSTATE } from './flowi6.ts'
 import { type Inet6Dev, in6Dev } from './if_inet6.ts'
@@ -53,7 +54,7 @@ import {
   setExpires,
 } from './ip6_fib.ts'
 import { checkNexthop6, nexthopById, nexthopLegs } from './nexthop6.ts'
-import { Fib6Result, fib6SelectPath, fib6TableLookup } from './route_select.ts'
+import { fib6SelectPath, fib6TableLookup } from './route_select.ts'
 
 /** Metric of routes that name none. */
 export const IP6_RT_PRIO_USER = 1024

@@ -9,6 +9,7 @@ import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { addrAny, type In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN, IPV6_DEVCONF_ROUTER_PROBE_INTERVAL } from './devconf.ts'
+import type { Fib6Result } from './fib6_result.ts'
 import { fib6Backtrack, type Fib6Node, fib6NodeLookup } from './fib6_trie.ts'
 import {
   type Flowi6,
@@ -31,30 +32,6 @@ import {
 import { ndiscProbeRouter, ndTblLookup } from './ndisc.ts'
 import { nexthopIsBlackhole, nexthopIsMultipath, nexthopLegs, nexthopSelectPath } from './nexthop6.ts'
 import { rt6MultipathHash } from './route_hash.ts'
-
-/** What a lookup has found; `rt` undefined where nothing fits. One object is used again and again. */
-export class Fib6Result {
-  rt: Fib6Info | undefined
-  nh: Fib6Nh | undefined
-  /** RTN_… */
-  type = 0
-  /** RTF_… */
-  flags = 0
-
-  /** Takes a route with its first next hop. */
-  take(rt: Fib6Info, nh: Fib6Nh): void {
-    this.rt = rt
-    this.nh = nh
-    this.type = rt.type
-    this.flags = rt.flags
-  }
-
-  /** Nothing was found. */
-  clear(): void {
-    this.rt = this.nh = undefined
-    this.type = this.flags = 0
-  }
-}
 
 /** A router that does not answer, but that may be probed. */
 const FAIL_PROBE = -2

@@ -1,4 +1,5 @@
 /** Character devices by number: null, zero, full, random, kmsg, terminals. */
+import type { KernelLog, LogRecord } from '../../kernel/core/log.ts'
 import { Errno, SysError } from '../../uapi/errno.ts'
 import { O_RDWR, POLLIN, POLLOUT, type Stat } from '../../uapi/fs.ts'
 import type { Inode } from '../fs/inode.ts'
@@ -8,6 +9,7 @@ import { OpenFile } from './open_file.ts'
 import { TtyFile } from './tty.ts'
 
 const EMPTY = new Uint8Array(0)
+const encoder = new TextEncoder()
 /** Most bytes that one read of an endless device gives. */
 const READ_MAX = 1 << 20
 
@@ -73,40 +75,84 @@ class DeviceFile extends OpenFile {
   }
 }
 
-/** /dev/kmsg: the kernel log, one record a read; writing adds a record. See the kernel's Documentation/ABI/testing/dev-kmsg. */
+/** Records that user space wrote: their facility is not the kernel's. */
+const userRecords = new WeakSet<LogRecord>()
+/** Facility of user space's messages, see syslog(3). */
+const LOG_USER = 1
+
+/**
+ * /dev/kmsg: the kernel log, one record a read; writing adds a record. See the kernel's Documentation/ABI/testing/dev-kmsg.
+ * Cutting it to nothing stands for what syslog(2) calls SYSLOG_ACTION_CLEAR.
+ */
 class KmsgFile extends DeviceFile {
+  private readonly log: KernelLog
+  private readonly reader: KmsgReader
+
   constructor(flags: number, task: Task, inode: Inode, path: Path) {
     const { log } = task.machine.kernel
-    let next = 0
+    const reader = new KmsgReader(log)
     super(flags, inode, path, {
-      read(_task, max) {
-        const record = log.read()[next]
-        if (record === undefined) return -Errno.EAGAIN
-        const text = record.text.replaceAll('\n', '\n ')
-        const line = new TextEncoder().encode(`${record.level},${next},${Math.floor(record.time / 1000)},-;${text}\n`)
-        if (line.length > max) return -Errno.EINVAL
-        next++
-        return line
-      },
-      write(_task, data) {
-        const text = new TextDecoder().decode(data).replace(/\n$/, '')
-        const priority = /^<(\d+)>/.exec(text)
-        log.print(priority === null ? 4 : Number(priority[1]) & 7, text.slice(priority?.[0].length ?? 0))
-        return data.length
-      },
+      read: (_task, max) => reader.read(max),
+      write: (_task, data) => writeKmsg(log, data),
     })
-    this.nextRecord = () => log.read()[next] !== undefined
+    this.log = log
+    this.reader = reader
   }
-
-  private readonly nextRecord: () => boolean
 
   override get nonblocking(): boolean {
     return true
   }
 
   override poll(): number {
-    return POLLOUT | (this.nextRecord() ? POLLIN : 0)
+    return POLLOUT | (this.reader.peek() === undefined ? 0 : POLLIN)
   }
+
+  override truncate(length: number): void {
+    if (length !== 0) throw new SysError(Errno.EINVAL)
+    this.log.clear()
+  }
+}
+
+/** Where one reader of the log stands. */
+class KmsgReader {
+  private readonly log: KernelLog
+  private last: LogRecord | undefined
+  private seq = 0
+
+  constructor(log: KernelLog) {
+    this.log = log
+  }
+
+  /** @returns the next record, if there is one */
+  peek(): LogRecord | undefined {
+    const records = this.log.read()
+    if (this.last === undefined) return records[0]
+    // records are numbered from the first of this reader; old ones may have given way to new ones meanwhile
+    const guess = records[this.seq - 1] === this.last ? this.seq - 1 : records.lastIndexOf(this.last)
+    return records[guess + 1]
+  }
+
+  read(max: number): Uint8Array | number {
+    const record = this.peek()
+    if (record === undefined) return -Errno.EAGAIN
+    const priority = (userRecords.has(record) ? LOG_USER << 3 : 0) | record.level
+    const text = record.text.replaceAll('\n', '\n ')
+    const line = encoder.encode(`${priority},${this.seq},${Math.floor(record.time / 1000)},-;${text}\n`)
+    if (line.length > max) return -Errno.EINVAL
+    this.last = record
+    this.seq++
+    return line
+  }
+}
+
+/** Adds a record: `<N>` in front gives its level, 4 (warning) without. */
+function writeKmsg(log: KernelLog, data: Uint8Array): number {
+  const text = new TextDecoder().decode(data).replace(/\n$/, '')
+  const priority = /^<(\d+)>/.exec(text)
+  log.print(priority === null ? 4 : Number(priority[1]) & 7, text.slice(priority?.[0].length ?? 0))
+  const record = log.read().at(-1)
+  if (record !== undefined) userRecords.add(record)
+  return data.length
 }
 
 /** Opens a device node (chrdev_open). ENXIO where the machine has no such device. */
