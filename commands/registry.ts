@@ -7,6 +7,12 @@ export const PROGRAMS: readonly ProgramFile[] = [
   { path: '/usr/bin/nstat', links: ['/usr/sbin/nstat'], load: () => import('./nstat/main.ts').then(m => m.main) },
   // procps
   { path: '/usr/sbin/sysctl', load: () => import('./sysctl/main.ts').then(m => m.main) },
+  {
+    path: '/usr/bin/pgrep',
+    links: ['/usr/bin/pkill'],
+    load: () => import('./pgrep/main.ts').then(m => m.main),
+  },
+  { path: '/usr/bin/ps', load: () => import('./ps/main.ts').then(m => m.main) },
   { path: '/usr/bin/kill', load: () => import('./kill/main.ts').then(m => m.main) },
   { path: '/usr/bin/uptime', load: () => import('./uptime/main.ts').then(m => m.main) },
   { path: '/usr/bin/watch', load: () => import('./watch/main.ts').then(m => m.main) },
@@ -31,6 +37,9 @@ export const PROGRAMS: readonly ProgramFile[] = [
   { path: '/usr/bin/nsenter', load: () => import('./nsenter/main.ts').then(m => m.main) },
   { path: '/usr/bin/umount', load: () => import('./umount/main.ts').then(m => m.main) },
   { path: '/usr/bin/unshare', load: () => import('./unshare/main.ts').then(m => m.main) },
+  // psmisc, sysvinit
+  { path: '/usr/bin/killall', load: () => import('./killall/main.ts').then(m => m.main) },
+  { path: '/usr/bin/pidof', load: () => import('./pidof/main.ts').then(m => m.main) },
   // hostname
   {
     path: '/usr/bin/hostname',

@@ -18,6 +18,7 @@
 import type { NetlinkSocket } from '../../src/uapi/netlink.ts'
 import type { Process } from '../../src/uapi/process.ts'
 import type { RtMessage } from '../../src/uapi/rtnetlink.ts'
+import { AF_UNSPEC } from '../../src/uapi/socket.ts'
 import { EXIT_USAGE, nodev, ToolExit } from '../lib/errors.ts'
 import { formatAddress } from '../lib/inet.ts'
 import { LinkMap } from '../lib/link_map.ts'
@@ -52,6 +53,31 @@ export interface IpOptions {
   batch: string | undefined
   all: boolean
   rcvbuf: number
+}
+
+/** @returns the options where none is given */
+export function defaultOptions(): IpOptions {
+  return {
+    family: AF_UNSPEC,
+    json: false,
+    pretty: false,
+    details: 0,
+    stats: 0,
+    oneline: false,
+    brief: false,
+    human: false,
+    iec: false,
+    numeric: false,
+    resolve: false,
+    color: 'off',
+    timestamp: false,
+    timestampShort: false,
+    maxFlushLoops: 10,
+    force: false,
+    batch: undefined,
+    all: false,
+    rcvbuf: 1024 * 1024,
+  }
 }
 
 /** The context of one run of `ip`. */

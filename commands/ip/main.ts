@@ -2,7 +2,7 @@
 
 import { NETLINK_ROUTE } from '../../src/uapi/netlink.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
-import { AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC } from '../../src/uapi/socket.ts'
+import { AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET } from '../../src/uapi/socket.ts'
 import { matches } from '../lib/args.ts'
 import { runBatch } from '../lib/batch.ts'
 import { colorOption, colorScheme } from '../lib/color.ts'
@@ -10,35 +10,11 @@ import { CommandFailure, EXIT_USAGE, incompleteCommand, invarg, ToolExit } from 
 import { readFamily } from '../lib/inet.ts'
 import { switchNetns } from '../lib/netns.ts'
 import { atoi, getUnsigned } from '../lib/number.ts'
-import { createContext, type IpContext, type IpOptions } from './context.ts'
+import { createContext, defaultOptions, type IpContext, type IpOptions } from './context.ts'
 import { IP_USAGE } from './help/main.ts'
 import { OBJECTS, type ObjectEntry } from './objects.ts'
 
 const VERSION = 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
-
-function defaultOptions(): IpOptions {
-  return {
-    family: AF_UNSPEC,
-    json: false,
-    pretty: false,
-    details: 0,
-    stats: 0,
-    oneline: false,
-    brief: false,
-    human: false,
-    iec: false,
-    numeric: false,
-    resolve: false,
-    color: 'off',
-    timestamp: false,
-    timestampShort: false,
-    maxFlushLoops: 10,
-    force: false,
-    batch: undefined,
-    all: false,
-    rcvbuf: 1024 * 1024,
-  }
-}
 
 /** What an option does; `value` takes the next word and shows the usage where there is none. */
 type OptionAction = (opts: IpOptions, value: () => string, proc: Process) => void
@@ -171,7 +147,7 @@ async function runCommand(ctx: IpContext, words: readonly string[]): Promise<num
     return 1
   }
   try {
-    const { run } = await entry.load()
+    const { run } = await ctx.proc.loadCode(entry.load)
     return await run(ctx, words.slice(1))
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error

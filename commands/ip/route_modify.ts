@@ -23,10 +23,11 @@ import {
   RTNH_F_ONLINK,
   RTPROT_BOOT,
 } from '../../src/uapi/rtnetlink.ts'
-import { AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC } from '../../src/uapi/socket.ts'
+import { AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC } from '../../src/uapi/socket.ts'
 import { Args } from '../lib/args.ts'
 import { duparg2, EXIT_USAGE, invarg, nodev, ToolExit } from '../lib/errors.ts'
 import { getAddr, getPrefix, readFamily } from '../lib/inet.ts'
+import { parseLlAddr } from '../lib/lladdr.ts'
 import { getU8, getU32, getUnsigned } from '../lib/number.ts'
 import { routeMessage } from '../lib/rtnl.ts'
 import { parseTimeRtt } from '../lib/units.ts'
@@ -48,9 +49,10 @@ interface Given {
 }
 
 /** Reads `[FAMILY] ADDRESS` after `via`. */
-function parseVia(route: RouteMessage, a: Args, to: Pick<RouteNexthop, 'gateway' | 'via'>): void {
+function parseVia(ctx: IpContext, route: RouteMessage, a: Args, to: Pick<RouteNexthop, 'gateway' | 'via'>): void {
   const named = readFamily(a.next())
   if (named !== undefined) a.next()
+  if (named === AF_PACKET && parseLlAddr(a.word) === undefined) ctx.warn(`"${a.word}" is invalid lladdr.\n`)
   const address = getAddr(a.word, named ?? route.family)
   if (route.family === AF_UNSPEC) route.family = address.family
   if (address.family === route.family) to.gateway = address.data
@@ -183,7 +185,7 @@ function parsePreference(route: RouteMessage, a: Args): void {
 function parseNexthop(ctx: IpContext, route: RouteMessage, a: Args): RouteNexthop {
   const leg: RouteNexthop = { flags: 0, hops: 0, ifindex: 0 }
   for (a.skip(); a.more; a.skip()) {
-    if (a.is('via')) parseVia(route, a, leg)
+    if (a.is('via')) parseVia(ctx, route, a, leg)
     else if (a.is('dev')) {
       const word = a.next()
       leg.ifindex = ctx.links.nameToIndex(word)
@@ -251,7 +253,7 @@ function parseWord(ctx: IpContext, route: RouteMessage, a: Args, given: Given): 
   } else if (a.is('via')) {
     if (given.gateway) invarg('use nexthop syntax to specify multiple via\n', a.word)
     given.gateway = true
-    parseVia(route, a, attrs)
+    parseVia(ctx, route, a, attrs)
   } else if (a.is('from')) {
     const prefix = getPrefix(a.next(), route.family)
     if (route.family === AF_UNSPEC) route.family = prefix.family

@@ -80,6 +80,12 @@ function bind(proc: Process, source: string, target: string, verbose: boolean): 
   return 0
 }
 
+/** @returns whether the kernel has a kind of file system */
+function knownType(proc: Process, type: string): boolean {
+  const text = new TextDecoder().decode(proc.readFile('/proc/filesystems'))
+  return text.split('\n').some(row => row.split('\t')[1] === type)
+}
+
 export const main: Program = proc => {
   let types: string | undefined
   let operation = ''
@@ -146,6 +152,6 @@ export const main: Program = proc => {
   if (fake) return 0
   if (operation === 'bind') return bind(proc, source, target, verbose)
   if (!proc.access(target, 0)) return failed(proc, target, 'mount point does not exist')
-  if (types === undefined && !proc.access(source, 0)) return errx(proc, `${target}: no filesystem type specified.`)
+  if (types === undefined || !knownType(proc, types)) return errx(proc, `${target}: no filesystem type specified.`)
   return failed(proc, target, `mount(2) system call failed: ${strerror(Errno.ENOSYS)}`)
 }

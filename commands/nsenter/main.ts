@@ -58,7 +58,7 @@ function enter(proc: Process, kind: string, path: string): void {
   const fd = openFile(proc, path)
   const refused = (reason: string): string => `reassociate to namespace 'ns/${kind}' failed: ${reason}`
   if (kind === 'net') attempt(() => proc.setns(fd), refused)
-  else if (kind === 'user' || !proc.readlink(`/proc/self/fd/${fd}`).startsWith('/proc/')) {
+  else if (kind === 'user' || !proc.readlink(`/proc/self/fd/${fd}`).startsWith(`${kind}:[`)) {
     // the own user namespace cannot be entered again, and a file of another kind not at all
     proc.close(fd)
     throw new Failure(refused(strerror(Errno.EINVAL)))

@@ -1,4 +1,5 @@
 /** timeout(1) */
+import { Errno, isSysError } from '../../src/uapi/errno.ts'
 import type { Process, Program, WaitStatus } from '../../src/uapi/process.ts'
 import { Signal, signalName, signalNumber } from '../../src/uapi/signal.ts'
 import { COMMON_OPTIONS, helpTail, parseDuration, quote, usageError, versionText } from '../lib/coreutils.ts'
@@ -126,7 +127,7 @@ export const main: Program = async proc => {
   const request = parse(proc)
   if (typeof request === 'number') return request
   const name = proc.argv[0] ?? ''
-  if (!request.foreground) proc.setpgid(0, 0)
+  if (!request.foreground) leadGroup(proc)
   proc.signal(Signal.SIGTTIN, 'ignore')
   proc.signal(Signal.SIGTTOU, 'ignore')
   let childChanged = false
@@ -152,6 +153,15 @@ export const main: Program = async proc => {
     if (signal !== undefined) watch.send(signal)
     else if (proc.monotonic() >= watch.deadline) watch.expire()
     else if (!childChanged) await proc.pause(watch.deadline - proc.monotonic())
+  }
+}
+
+/** Becomes the leader of a group of its own; the leader of a session is one already. */
+function leadGroup(proc: Process): void {
+  try {
+    proc.setpgid(0, 0)
+  } catch (error) {
+    if (!isSysError(error, Errno.EPERM)) throw error
   }
 }
 

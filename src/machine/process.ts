@@ -240,6 +240,10 @@ export class UserProcess implements Process {
     return signals.nanosleep(this.task, ns)
   }
 
+  loadCode<T>(load: () => Promise<T>): Promise<T> {
+    return this.task.machine.scheduler.external(load())
+  }
+
   yield(): Promise<void> {
     return signals.yieldCpu(this.task)
   }

@@ -45,6 +45,8 @@ class Sleep implements WaitEntry {
   /** what the process waits in, for messages and /proc/PID/wchan */
   readonly what: string
   readonly resolve: (reason: WakeReason) => void
+  /** whether the scheduler counts it among those that end at a certain time */
+  private timed = false
 
   constructor(
     task: Task,
@@ -59,9 +61,13 @@ class Sleep implements WaitEntry {
     this.resolve = resolve
     for (const queue of queues) queue.add(this)
     if (deadline !== Number.POSITIVE_INFINITY) {
-      this.timer = new Timer(() => task.endSleep(this, TIMEOUT))
+      this.timer = new Timer(() => {
+        this.untimed()
+        task.endSleep(this, TIMEOUT)
+      })
       task.machine.kernel.clock.mod(this.timer, deadline)
       task.machine.scheduler.timedSleeps++
+      this.timed = true
     }
   }
 
@@ -72,10 +78,13 @@ class Sleep implements WaitEntry {
   /** Leaves all queues. */
   detach(): void {
     for (const queue of this.queues) queue.remove(this)
-    if (this.timer !== undefined) {
-      this.task.machine.kernel.clock.del(this.timer)
-      this.task.machine.scheduler.timedSleeps--
-    }
+    if (this.timer !== undefined) this.task.machine.kernel.clock.del(this.timer)
+    this.untimed()
+  }
+
+  private untimed(): void {
+    if (this.timed) this.task.machine.scheduler.timedSleeps--
+    this.timed = false
   }
 }
 

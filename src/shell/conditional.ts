@@ -1,14 +1,15 @@
 /** [[ … ]]. The primaries are shared with `test`. */
-import { decode, hasHighBytes } from './bytes.ts'
+import { decode, hasHighBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { ShellError } from './control.ts'
 import { trace } from './execute.ts'
 import { arithmetic, expandPattern, expandRegex, expandString } from './expand.ts'
 import { matches } from './pattern.ts'
 import { wordText } from './printer.ts'
-import { toJsRegex } from './regex.ts'
+import { compareFiles } from '../../commands/coreutils/lib/test.ts'
+import { toJsRegex } from '../../commands/coreutils/lib/regex.ts'
 import type { Shell } from './shell.ts'
 import type { ConditionalNode } from './syntax.ts'
-import { compareFiles, unaryTest } from './tests.ts'
+import { unaryTest } from './tests.ts'
 
 /** Evaluates a conditional expression. @throws ShellError */
 export async function conditional(sh: Shell, node: ConditionalNode): Promise<boolean> {
@@ -72,7 +73,7 @@ async function binary(sh: Shell, node: Extract<ConditionalNode, { type: 'CondBin
     case '-nt':
     case '-ot':
     case '-ef':
-      return compareFiles(sh.proc, left, node.operator, right)
+      return compareFiles(sh.proc, decode(left), node.operator, decode(right))
   }
   let a: bigint
   let b: bigint

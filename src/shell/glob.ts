@@ -2,7 +2,7 @@
 import { isSysError } from '../uapi/errno.ts'
 import { S_IFDIR, S_IFMT } from '../uapi/fs.ts'
 import type { Process } from '../uapi/process.ts'
-import { decode, encode } from './bytes.ts'
+import { decode, encode } from '../../commands/coreutils/lib/bytes.ts'
 import { hasGlob, matches, unescapePattern } from './pattern.ts'
 
 export interface GlobOptions {

@@ -75,6 +75,11 @@ export function parseWord(text: string): WordNode {
   return word
 }
 
+/** Parses the text of an array's value, with its parentheses. @returns its elements  @throws ShellSyntaxError */
+export function parseArray(text: string): WordNode[] {
+  return parseSimple(`x=${text}`).assignments[0]?.array ?? []
+}
+
 function translate(error: unknown, line: number): Error {
   if (!(error instanceof Error) || (error.name !== 'ParseException' && error.name !== 'LexerError')) {
     if (error instanceof RangeError) return new ShellSyntaxError('maximum nesting level exceeded', line)

@@ -1,7 +1,7 @@
 /** Redirections, bash(1) "REDIRECTION". */
 import { Errno, isSysError, type SysError, strerror } from '../uapi/errno.ts'
 import { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFMT, S_IFREG } from '../uapi/fs.ts'
-import { decode, toBytes } from './bytes.ts'
+import { decode, toBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { ShellError } from './control.ts'
 import { expandQuoted, expandString, expandTarget } from './expand.ts'
 import type { Shell } from './shell.ts'

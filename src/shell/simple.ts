@@ -2,7 +2,7 @@
 import { Errno, isSysError, strerror } from '../uapi/errno.ts'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../uapi/fs.ts'
 import { BUILTINS, type Builtin } from './builtins/index.ts'
-import { decode, encode, fromBytes } from './bytes.ts'
+import { decode, encode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { ReturnJump, ShellError } from './control.ts'
 import { beforeCommand, runCommand, trace, traceWords } from './execute.ts'
 import { expandArray, expandString, expandWords } from './expand.ts'

@@ -1,6 +1,6 @@
 /** The variables that the shell sets itself, bash(1) "Shell Variables". */
 import { isSysError } from '../uapi/errno.ts'
-import { decode, encode } from './bytes.ts'
+import { decode, encode } from '../../commands/coreutils/lib/bytes.ts'
 import type { Shell } from './shell.ts'
 import { Attr, isIdentifier } from './variables.ts'
 

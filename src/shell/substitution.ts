@@ -1,7 +1,7 @@
 /** Command and process substitution. */
 import { isSysError } from '../uapi/errno.ts'
 import { O_RDONLY } from '../uapi/fs.ts'
-import { decode, fromBytes } from './bytes.ts'
+import { decode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { runStatements } from './execute.ts'
 import { expandTarget } from './expand.ts'
 import { sysMessage } from './redirect.ts'

@@ -104,6 +104,7 @@ export interface BridgePortAttrs {
   locked?: number
   mabEnabled?: number
   backupPort?: number
+  learningSync?: number
   mrpRingOpen?: number
   mrpInOpen?: number
   mcastEhtHostsLimit?: number
@@ -117,6 +118,8 @@ export interface BridgeAfSpec {
   mode?: number
   /** BRIDGE_VLAN_INFO_…: flags with a vid; a range end where `vidEnd` is set */
   vlans?: { flags: number; vid: number; vidEnd?: number }[]
+  /** IFLA_BRIDGE_VLAN_TUNNEL_INFO: tunnel ids of VLANs; ranges where both ends are set */
+  tunnels?: { id: number; vid: number; flags: number; idEnd?: number; vidEnd?: number }[]
 }
 
 /** IFLA_MACVLAN_… */

@@ -149,6 +149,11 @@ export interface Process {
   nanosleep(ns: number): Promise<void>
   /** Lets other processes and the host run; a program that computes in a loop calls it now and then, so that it can be stopped. */
   yield(): Promise<void>
+  /**
+   * Brings in a part of the program's own code: `load` imports it. Like a page fault it takes the host's time and no
+   * virtual time; a program must not import in any other way while it runs.
+   */
+  loadCode<T>(load: () => Promise<T>): Promise<T>
   /** virtual CPU time used: ns in user mode and in the kernel, of the process and of its ended children */
   times(): { readonly user: number; readonly system: number; readonly childUser: number; readonly childSystem: number }
 

@@ -196,7 +196,7 @@ describe('devices', () => {
           break
         }
       }
-      expect(records.at(-1)).toMatch(/^3,\d+,\d+,-;hello\n$/)
+      expect(records.at(-1)).toMatch(/^11,\d+,\d+,-;hello\n$/)
     }))
 })
 

@@ -4,7 +4,14 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import type { RuleMessage } from '../../uapi/rtnetlink.ts'
-import { FIB_RULE_INVERT, FIB_RULE_PERMANENT, FR_ACT_GOTO, FR_ACT_NOP, FR_ACT_TO_TBL, RTPROT_KERNEL } from '../../uapi/rtnetlink.ts'
+import {
+  FIB_RULE_INVERT,
+  FIB_RULE_PERMANENT,
+  FR_ACT_GOTO,
+  FR_ACT_NOP,
+  FR_ACT_TO_TBL,
+  RTPROT_KERNEL,
+} from '../../uapi/rtnetlink.ts'
 import { l3mdevFibRuleMatch } from './l3mdev.ts'
 import { type Net, pernetKey } from './net_namespace.ts'
 import type { NetlinkExtAck } from './rtnetlink.ts'
@@ -134,11 +141,7 @@ export interface FibRulesOps<
 }
 
 /** The rules of one family in one namespace. */
-export class FibRules<
-  R extends FibRule = FibRule,
-  F extends FibFlow = FibFlow,
-  A extends FibLookupArg = FibLookupArg,
-> {
+export class FibRules<R extends FibRule = FibRule, F extends FibFlow = FibFlow, A extends FibLookupArg = FibLookupArg> {
   readonly net: Net
   readonly ops: FibRulesOps<R, F, A>
   /** by ascending priority, first added first among equals */
@@ -216,8 +219,7 @@ export class FibRules<
     if (rule.action === FR_ACT_GOTO) rule.ctarget = rules.find(other => other.pref === rule.target)
     const at = rules.findIndex(other => other.pref > rule.pref)
     rules.splice(at < 0 ? rules.length : at, 0, rule)
-    for (const other of rules)
-      if (other.action === FR_ACT_GOTO && other.target === rule.pref) other.ctarget ??= rule
+    for (const other of rules) if (other.action === FR_ACT_GOTO && other.target === rule.pref) other.ctarget ??= rule
     this.seq++
   }
 

@@ -7,15 +7,15 @@ import {
   FIB_RULE_PERMANENT,
   FIB_RULE_UNRESOLVED,
   FR_ACT_GOTO,
-  type RtMessage,
   RTM_DELRULE,
   RTM_GETRULE,
   RTM_NEWRULE,
+  type RtMessage,
   type RuleMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_UNSPEC } from '../../uapi/socket.ts'
 import type { Kernel } from '../kernel.ts'
-import { FibRule, type FibRules, fibRulesFamilies, fibRulesNetInit, fibRulesOf } from './fib_rules.ts'
+import { type FibRule, type FibRules, fibRulesFamilies, fibRulesNetInit, fibRulesOf } from './fib_rules.ts'
 import type { NetDevice } from './net_device.ts'
 import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 
@@ -23,7 +23,12 @@ import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 const RT_TABLE_COMPAT = 252
 
 /** @returns a rule as netlink shows it */
-function fillRule(rules: FibRules, rule: FibRule, type: typeof RTM_NEWRULE | typeof RTM_DELRULE, flags: number): RuleMessage {
+function fillRule(
+  rules: FibRules,
+  rule: FibRule,
+  type: typeof RTM_NEWRULE | typeof RTM_DELRULE,
+  flags: number,
+): RuleMessage {
   const msg: RuleMessage = {
     type,
     flags,
@@ -142,7 +147,8 @@ function ruleRanges(rule: FibRule, msg: RuleMessage, extack: NetlinkExtAck): Fib
 
 /** @returns whether two rules have the same shared selectors; with `loose`, whether `b` has those that `a` names */
 function sameRule(a: FibRule, b: FibRule, loose: boolean): boolean {
-  const same = (x: number | string, y: number | string, unset: number | string): boolean => x === y || (loose && x === unset)
+  const same = (x: number | string, y: number | string, unset: number | string): boolean =>
+    x === y || (loose && x === unset)
   return (
     same(a.action, b.action, 0) &&
     same(a.table, b.table, 0) &&

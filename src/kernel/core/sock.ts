@@ -6,6 +6,7 @@ import { Errno } from '../../uapi/errno.ts'
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../../uapi/fs.ts'
 import { IFNAMSIZ } from '../../uapi/if.ts'
 import {
+  type AncillaryData,
   type ReceivedMessage,
   type SendControl,
   SHUT_RD,
@@ -106,6 +107,14 @@ export interface QueuedError {
   readonly to: Sockaddr | undefined
   /** bytes of the packet's payload, copied */
   readonly data: Uint8Array
+  /** what else the socket asked to know of the ICMP message (its TTL and the like) */
+  readonly control: AncillaryData
+  /** what it is charged, bytes */
+  readonly truesize: number
+}
+
+function isIcmpError(error: QueuedError): boolean {
+  return error.err.origin === 'icmp' || error.err.origin === 'icmp6'
 }
 
 /** @returns a truth value as an option shows it */
@@ -283,10 +292,31 @@ export abstract class Sock implements Socket, SkbOwner {
     return skb
   }
 
-  /** Appends to the error queue and wakes (sock_queue_err_skb). */
-  queueError(error: QueuedError): void {
+  /** Appends to the error queue and wakes (sock_queue_err_skb). @returns false where the receive buffer is full */
+  queueError(error: QueuedError): boolean {
+    if (this.rmemAlloc + error.truesize >= this.rcvbuf) return false
+    this.rmemAlloc += error.truesize
     this.errorQueue.push(error)
     this.errorReport()
+    return true
+  }
+
+  /** Takes the oldest error out; the pending error is then that of the next (sock_dequeue_err_skb). */
+  dequeueError(): QueuedError | undefined {
+    const error = this.errorQueue.shift()
+    if (error === undefined) return undefined
+    this.rmemAlloc -= error.truesize
+    const next = this.errorQueue[0]
+    if (next !== undefined && isIcmpError(next)) this.err = next.err.errno
+    else if (isIcmpError(error)) this.err = 0
+    if (next !== undefined) this.errorReport()
+    return error
+  }
+
+  /** Forgets the errors that wait. */
+  purgeErrors(): void {
+    for (const error of this.errorQueue) this.rmemAlloc -= error.truesize
+    this.errorQueue.length = 0
   }
 
   /** @returns the pending error as a negative number, and forgets it (sock_error) */
@@ -307,7 +337,7 @@ export abstract class Sock implements Socket, SkbOwner {
       this.rmemAlloc -= skb.truesize
       skb.free(location, reason)
     }
-    this.errorQueue.length = 0
+    this.purgeErrors()
   }
 
   /** Events that hold now (datagram_poll). */

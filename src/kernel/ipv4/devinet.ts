@@ -18,16 +18,20 @@ import {
   IFA_F_TENTATIVE,
   RT_SCOPE_HOST,
   RTM_DELADDR,
+  RTM_GETADDR,
+  RTM_GETNETCONF,
   RTM_NEWADDR,
 } from '../../uapi/rtnetlink.ts'
+import { AF_INET } from '../../uapi/socket.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC, Timer } from '../core/clock.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import { NotifierChain } from '../core/notifier.ts'
+import { coreGlobals } from '../core/sysctl_net_core.ts'
 import type { Kernel, NetdevEvent } from '../kernel.ts'
-import { IPV4_DEVCONF_DISABLE_POLICY, IPV4_DEVCONF_DISABLE_XFRM } from './devconf.ts'
-import { ipv4ConfOps, netconfNotify } from './devinet_netconf.ts'
-import { rtmsgIfa } from './devinet_rtnl.ts'
+import { IPV4_DEVCONF_DISABLE_POLICY, IPV4_DEVCONF_DISABLE_XFRM, Ipv4Devconf, ipv4DevconfKey } from './devconf.ts'
+import { ipv4ConfOps, netconfDump, netconfGet, netconfNotify } from './devinet_netconf.ts'
+import { inetDumpIfaddr, inetRtmDeladdr, inetRtmNewaddr, rtmsgIfa } from './devinet_rtnl.ts'
 import { inetAddrHashKey } from './devinet_select.ts'
 import { fibAddIfaddr, fibDelIfaddr } from './fib_ifaddr.ts'
 import {
@@ -35,15 +39,20 @@ import {
   InDevice,
   InIfaddr,
   inDevArpNotify,
-  inDeviceFollowers,
   inDevGet,
+  inDeviceFollowers,
   inDevPromoteSecondaries,
   inetMakeMask,
   ipv4DevconfSetall,
   ipv4IsLoopback,
 } from './in_device.ts'
 import { IPV4_MIN_MTU } from './rtable.ts'
-import { devinetSysctlRegister, devinetSysctlUnregister } from './sysctl_devconf.ts'
+import {
+  devinetSysctlFollow,
+  devinetSysctlInit,
+  devinetSysctlRegister,
+  devinetSysctlUnregister,
+} from './sysctl_devconf.ts'
 
 export * from './devinet_select.ts'
 export * from './in_device.ts'
@@ -343,22 +352,44 @@ export function inetSetIfa(ifa: InIfaddr): number {
   return inetInsertIfa(ifa)
 }
 
-/** Makes a namespace's part: no addresses, and the timer for lifetimes. */
-export function devinetNetInit(net: Net): void {
-  net.set(inetAddrHashKey, new Map())
-  net.set(lifetimeKey, new Timer(() => checkLifetimes(net)))
+/** Gives a namespace its `all` and `default`: a copy of the initial namespace's, or fresh ones (devinet_init_net). */
+function devconfNetInit(net: Net): void {
+  const { kernel } = net
+  const first = kernel.initNet as Net | undefined
+  if (first === undefined || coreGlobals(kernel).devconfInheritInitNet === 2) {
+    net.set(ipv4DevconfKey, { all: Ipv4Devconf.all(), dflt: new Ipv4Devconf() })
+    return
+  }
+  const from = first.at(ipv4DevconfKey)
+  const copy = (conf: Ipv4Devconf): Ipv4Devconf => {
+    const made = new Ipv4Devconf(conf)
+    made.isSet.set(conf.isSet)
+    return made
+  }
+  net.set(ipv4DevconfKey, { all: copy(from.all), dflt: copy(from.dflt) })
 }
 
-/** Ends it. */
-export function devinetNetExit(net: Net): void {
-  net.kernel.clock.del(net.at(lifetimeKey))
-}
-
-/** Follows a kernel's devices. */
-export function devinetFollow(kernel: Kernel): void {
+/** Registers IPv4 on devices with a kernel (devinet_init). */
+export function devinetInit(kernel: Kernel): void {
+  kernel.registerPernet({
+    init(net) {
+      devconfNetInit(net)
+      net.set(inetAddrHashKey, new Map())
+      net.set(lifetimeKey, new Timer(() => checkLifetimes(net)))
+      devinetSysctlInit(net, ipv4ConfOps)
+    },
+    exit: net => {
+      kernel.clock.del(net.at(lifetimeKey))
+    },
+  })
   kernel.netdevChain.register((event, dev) => {
     inetdevEvent(event, dev)
     return 0
   })
+  devinetSysctlFollow(kernel, ipv4ConfOps)
+  const { rtnl } = kernel
+  rtnl.register(AF_INET, RTM_NEWADDR, { doit: inetRtmNewaddr })
+  rtnl.register(AF_INET, RTM_DELADDR, { doit: inetRtmDeladdr })
+  rtnl.register(AF_INET, RTM_GETADDR, { dumpit: inetDumpIfaddr })
+  rtnl.register(AF_INET, RTM_GETNETCONF, { doit: netconfGet, dumpit: netconfDump })
 }
-

@@ -3,10 +3,10 @@ import { Errno } from '../../uapi/errno.ts'
 import { NLM_F_MULTI } from '../../uapi/netlink.ts'
 import {
   type NetconfMessage,
-  type RtMessage,
   RTM_DELNETCONF,
   RTM_NEWNETCONF,
   RTNLGRP_IPV4_NETCONF,
+  type RtMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET } from '../../uapi/socket.ts'
 import type { Net } from '../core/net_namespace.ts'
@@ -57,8 +57,7 @@ function fill(conf: Ipv4Devconf | undefined, ifindex: number, flags: number, onl
     attrs: { ifindex },
   }
   if (conf !== undefined && only !== 'gone')
-    for (const [name, index, attr] of ENTRIES)
-      if (only === 'all' || only === name) msg.attrs[attr] = conf.data[index]!
+    for (const [name, index, attr] of ENTRIES) if (only === 'all' || only === name) msg.attrs[attr] = conf.data[index]!
   return msg
 }
 

@@ -5,27 +5,27 @@ import {
   type AddrMessage,
   IFA_F_MCAUTOJOIN,
   IFA_F_PERMANENT,
-  type RtMessage,
-  RTM_DELADDR,
+  type RTM_DELADDR,
   RTM_NEWADDR,
   RTNLGRP_IPV4_IFADDR,
+  type RtMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET } from '../../uapi/socket.ts'
 import { NSEC_PER_SEC, TICK_NSEC } from '../core/clock.ts'
 import type { RtnlContext } from '../core/rtnetlink.ts'
 import { checkLifetimesSoon, inetDelIfa, inetInsertIfa, setIfaLifetime } from './devinet.ts'
 import { fibModifyPrefixMetric } from './fib_ifaddr.ts'
-import { addrFromBytes, addrToBytes } from './inet_addr.ts'
 import {
   INFINITY_LIFE_TIME,
   InIfaddr,
-  inDeviceFollowers,
   inDevGet,
+  inDeviceFollowers,
   inetdevByIndex,
   inetMakeMask,
   ipv4DevconfSetall,
   ipv4IsMulticast,
 } from './in_device.ts'
+import { addrFromBytes, addrToBytes } from './inet_addr.ts'
 
 /** @returns hundredths of a second since boot, counted in whole ticks (cstamp_delta) */
 function stamp(ns: number): number {
@@ -33,7 +33,11 @@ function stamp(ns: number): number {
 }
 
 /** @returns an address as netlink shows it (inet_fill_ifaddr) */
-export function inetFillIfaddr(ifa: InIfaddr, type: typeof RTM_NEWADDR | typeof RTM_DELADDR, flags: number): AddrMessage {
+export function inetFillIfaddr(
+  ifa: InIfaddr,
+  type: typeof RTM_NEWADDR | typeof RTM_DELADDR,
+  flags: number,
+): AddrMessage {
   const { dev } = ifa.inDev
   let prefered = INFINITY_LIFE_TIME
   let valid = INFINITY_LIFE_TIME

@@ -1,5 +1,5 @@
 /** Finding and choosing addresses of devices: the best source for a destination, whether an address is ours, or on a link. */
-import { RT_SCOPE_LINK, RT_TABLE_LOCAL, RTN_LOCAL, IFA_F_SECONDARY } from '../../uapi/rtnetlink.ts'
+import { IFA_F_SECONDARY, RT_SCOPE_LINK, RT_TABLE_LOCAL, RTN_LOCAL } from '../../uapi/rtnetlink.ts'
 import { l3mdevMasterIfindex } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'

@@ -2,8 +2,8 @@
 import {
   type RouteMessage,
   type RouteNexthop,
-  RTM_DELROUTE,
-  RTM_NEWROUTE,
+  type RTM_DELROUTE,
+  type RTM_NEWROUTE,
   RTN_BLACKHOLE,
   RTNH_F_DEAD,
   RTNH_F_LINKDOWN,
@@ -17,8 +17,8 @@ import type { Net } from '../core/net_namespace.ts'
 import type { FibAlias } from './fib_alias.ts'
 import type { FibNh } from './fib_info.ts'
 import { fibInfoNhc, fibInfoNumPath } from './fib_semantics.ts'
-import { addrToBytes } from './inet_addr.ts'
 import { ipIgnoreLinkdown } from './in_device.ts'
+import { addrToBytes } from './inet_addr.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { nexthopIsBlackhole, nexthopWeight } from './nexthop.ts'
 

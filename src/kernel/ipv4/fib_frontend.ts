@@ -30,11 +30,12 @@ import { fibAddIfaddr, fibDelIfaddr } from './fib_ifaddr.ts'
 import { FibConfig, RTN_MAX } from './fib_info.ts'
 import { fibGwFromVia } from './fib_nh.ts'
 import { fibProcInit } from './fib_proc.ts'
-import { fib4RulesInit, INET_ECN_MASK } from './fib_rules.ts'
+import { fib4RulesInit } from './fib_rules.ts'
 import { type FibDownEvent, fibInfoUsesDev } from './fib_semantics.ts'
-import { Fib, fibKey, type FibTable } from './fib_table.ts'
+import { Fib, type FibTable, fibKey } from './fib_table.ts'
+import { type InIfaddr, inDevGet, inDeviceFollowers } from './in_device.ts'
 import { addrFromBytes } from './inet_addr.ts'
-import { type InIfaddr, inDeviceFollowers, inDevGet } from './in_device.ts'
+import { INET_ECN_MASK } from './ip.ts'
 import { nexthopFindById } from './nexthop.ts'
 import { dumpExceptions } from './route_get.ts'
 import { rtCacheFlush, rtStateKey } from './rtable.ts'
@@ -46,8 +47,7 @@ export * from './fib_validate.ts'
 function configFromMessage(ctx: RtnlContext, msg: RouteMessage): FibConfig | number {
   const { extack, net } = ctx
   const { attrs } = msg
-  if ((msg.tos & INET_ECN_MASK) !== 0)
-    return extack.fail(-Errno.EINVAL, 'Invalid dsfield (tos): ECN bits must be 0')
+  if ((msg.tos & INET_ECN_MASK) !== 0) return extack.fail(-Errno.EINVAL, 'Invalid dsfield (tos): ECN bits must be 0')
   if (msg.rtType > RTN_MAX) return extack.fail(-Errno.EINVAL, 'Invalid route type')
   const cfg = new FibConfig(net)
   cfg.dstLen = msg.dstLen

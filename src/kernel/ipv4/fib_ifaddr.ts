@@ -33,9 +33,7 @@ function fibMagic(add: boolean, type: number, dst: number, dstLen: number, ifa: 
   cfg.prefsrc = ifa.local
   cfg.oif = dev.ifindex
   cfg.nlFlags = NLM_F_CREATE | NLM_F_APPEND
-  const table = net
-    .at(fibKey)
-    .newTable(l3mdevFibTable(dev) || (type === RTN_UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL))
+  const table = net.at(fibKey).newTable(l3mdevFibTable(dev) || (type === RTN_UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL))
   cfg.table = table.id
   cfg.scope = type === RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK
   const extack = new NetlinkExtAck()

@@ -4,13 +4,13 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import {
+  type RouteEncap,
+  type RouteMetrics,
+  type RouteNexthop,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
-  type RouteEncap,
-  type RouteMetrics,
-  type RouteNexthop,
   RTN_ANYCAST,
   RTN_BLACKHOLE,
   RTN_BROADCAST,
@@ -200,4 +200,3 @@ export class FibResult {
 
 /** A lookup counts next hops on links without carrier, whatever ignore_routes_with_linkdown says. */
 export const FIB_LOOKUP_IGNORE_LINKSTATE = 2
-

@@ -5,10 +5,10 @@
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_UP } from '../../uapi/if.ts'
 import {
+  type RouteNexthop,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_TABLE_MAIN,
-  type RouteNexthop,
   RTN_LOCAL,
   RTN_UNICAST,
   RTNH_F_DEAD,
@@ -20,25 +20,18 @@ import { AF_INET, AF_INET6 } from '../../uapi/socket.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { inetSelectAddr } from './devinet_select.ts'
-import {
-  FIB_LOOKUP_IGNORE_LINKSTATE,
-  FibConfig,
-  type FibInfo,
-  FibNh,
-  FibResult,
-} from './fib_info.ts'
+import { FIB_LOOKUP_IGNORE_LINKSTATE, FibConfig, type FibInfo, FibNh, FibResult } from './fib_info.ts'
 import { fibLookup, inetAddrTypeDevTable } from './fib_lookup.ts'
 import { fibKey } from './fib_table.ts'
 import { Flowi4 } from './flow.ts'
-import { addrFromBytes } from './inet_addr.ts'
 import { inetdevByIndex, ipIgnoreLinkdown } from './in_device.ts'
+import { addrFromBytes } from './inet_addr.ts'
 import { rtStateKey } from './rtable.ts'
 
 /** A lightweight tunnel type cannot be used: whether one of this name exists, see lwtunnel. */
 export type EncapCheck = (net: Net, type: string, extack: NetlinkExtAck) => number
 
-let checkEncap: EncapCheck = (_net, _type, extack) =>
-  extack.fail(-Errno.EOPNOTSUPP, 'LWT encap type not supported')
+let checkEncap: EncapCheck = (_net, _type, extack) => extack.fail(-Errno.EOPNOTSUPP, 'LWT encap type not supported')
 
 /** Used by lightweight tunnels: replaces the answer "there is none". */
 export function registerEncapCheck(check: EncapCheck): void {

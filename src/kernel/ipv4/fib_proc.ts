@@ -18,10 +18,10 @@ import { procCreateNet } from '../core/procfs.ts'
 import type { FibAlias } from './fib_alias.ts'
 import { RTAX_ADVMSS, RTAX_RTT, RTAX_WINDOW } from './fib_metrics.ts'
 import { fibInfoNhc } from './fib_semantics.ts'
-import { fibKey, type FibTable } from './fib_table.ts'
+import { type FibTable, fibKey } from './fib_table.ts'
 import type { FibTrie, TrieNode } from './fib_trie.ts'
-import { addrText } from './inet_addr.ts'
 import { inetMakeMask } from './in_device.ts'
+import { addrText } from './inet_addr.ts'
 
 /** Flags of /proc/net/route, see route(8). */
 const RTF_UP = 0x0001
@@ -191,7 +191,13 @@ class TrieStat {
 
 function showTrieStat(net: Net): string {
   let text = `Basic info: size of leaf: ${LEAF_SIZE} bytes, size of tnode: ${TNODE_SIZE} bytes.\n`
-  for (const table of net.at(fibKey).inOrder()) text += tableTitle(table) + new TrieStat(table.trie).toString()
+  for (const table of net.at(fibKey).inOrder()) {
+    const { stats } = table.trie
+    text += tableTitle(table) + new TrieStat(table.trie).toString()
+    text += `\nCounters:\n---------\ngets = ${stats.gets}\nbacktracks = ${stats.backtracks}\n`
+    text += `semantic match passed = ${stats.passed}\nsemantic match miss = ${stats.missed}\n`
+    text += `null node hit= ${stats.nullNodes}\nskipped node resize = 0\n\n`
+  }
   return text
 }
 

@@ -11,27 +11,17 @@ import {
   type RuleMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET } from '../../uapi/socket.ts'
-import {
-  FibLookupArg,
-  FibRule,
-  type FibRulesOps,
-  fibRulesRegister,
-  fibRuleTable,
-} from '../core/fib_rules.ts'
+import { FibLookupArg, FibRule, type FibRulesOps, fibRulesRegister, fibRuleTable } from '../core/fib_rules.ts'
 import { l3mdevUpdateFlow } from '../core/l3mdev.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import type { FibResult } from './fib_info.ts'
 import { type Fib, fibKey } from './fib_table.ts'
 import type { Flowi4 } from './flow.ts'
-import { addrFromBytes, addrToBytes } from './inet_addr.ts'
 import { inetMakeMask } from './in_device.ts'
+import { addrFromBytes, addrToBytes } from './inet_addr.ts'
+import { INET_ECN_MASK, IPTOS_TOS_MASK } from './ip.ts'
 import { rtCacheFlush } from './rtable.ts'
-
-/** Bits of the TOS byte that IPv4's routes and rules can look at (IPTOS_TOS_MASK). */
-export const IPTOS_TOS_MASK = 0x1e
-/** Bits of the TOS byte that belong to ECN (RFC 3168). */
-export const INET_ECN_MASK = 0x03
 
 /** A rule of IPv4. */
 export class Fib4Rule extends FibRule {
@@ -116,8 +106,7 @@ function fill(rule: Fib4Rule, msg: RuleMessage): void {
 }
 
 function configure(fib: Fib, rule: Fib4Rule, msg: RuleMessage, extack: NetlinkExtAck): number {
-  if ((msg.tos & INET_ECN_MASK) !== 0)
-    return extack.fail(-Errno.EINVAL, 'Invalid dsfield (tos): ECN bits must be 0')
+  if ((msg.tos & INET_ECN_MASK) !== 0) return extack.fail(-Errno.EINVAL, 'Invalid dsfield (tos): ECN bits must be 0')
   if ((msg.tos & ~IPTOS_TOS_MASK) !== 0) return extack.fail(-Errno.EINVAL, 'Invalid tos')
   fib.unmerge()
   if (rule.table === 0 && rule.l3mdev === 0 && rule.action === FR_ACT_TO_TBL) {

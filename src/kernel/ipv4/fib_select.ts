@@ -3,7 +3,7 @@
  * several default routes by whether its gateway answers, and the source address by the result.
  */
 import { NUD_INCOMPLETE, NUD_REACHABLE, RT_SCOPE_LINK, RTN_UNICAST, RTNH_F_DEAD } from '../../uapi/rtnetlink.ts'
-import { AF_INET } from '../../uapi/socket.ts'
+import { AF_INET, IPPROTO_ICMP } from '../../uapi/socket.ts'
 import { NUD_VALID } from '../core/neighbour.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
@@ -15,6 +15,7 @@ import { fibInfoNhc, fibInfoNumPath } from './fib_semantics.ts'
 import { fibKey } from './fib_table.ts'
 import type { Flowi4 } from './flow.ts'
 import { FlowKeys, flowDissect } from './flow_keys.ts'
+import { get16, get32, IP_HLEN, IP_OFFSET, OFF_DADDR, OFF_FRAG_OFF, OFF_PROTOCOL, OFF_SADDR } from './ip.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { nexthopPathFibResult } from './nexthop.ts'
 
@@ -32,6 +33,9 @@ const FIELD_INNER_SRC_PORT = 1 << 10
 const FIELD_INNER_DST_PORT = 1 << 11
 const FIELDS_OUTER = 0x3f
 const FIELDS_INNER = 0xfc0
+
+/** ICMP types that quote the packet they are about: unreachable, source quench, redirect, time exceeded, parameter problem. */
+const ICMP_ERRORS = new Set([3, 4, 5, 11, 12])
 
 function mix(hash: number, value: number): number {
   let k = Math.imul(value, 0xcc9e2d51)
@@ -78,14 +82,12 @@ function keysL3(skb: SkBuff): void {
   keys.clear()
   const { buf, networkHeader: at, tail } = skb
   let ip = at
-  if (buf[at + 9] === 1 && (((buf[at + 6]! & 0x1f) << 8) | buf[at + 7]!) === 0) {
+  if (buf[at + OFF_PROTOCOL] === IPPROTO_ICMP && (get16(buf, at + OFF_FRAG_OFF) & IP_OFFSET) === 0) {
     const icmp = at + (buf[at]! & 15) * 4
-    const type = buf[icmp]!
-    const error = type === 3 || type === 4 || type === 5 || type === 11 || type === 12
-    if (icmp + 8 + 20 <= tail && error) ip = icmp + 8
+    if (icmp + 8 + IP_HLEN <= tail && ICMP_ERRORS.has(buf[icmp]!)) ip = icmp + 8
   }
-  keys.src = ((buf[ip + 12]! << 24) | (buf[ip + 13]! << 16) | (buf[ip + 14]! << 8) | buf[ip + 15]!) >>> 0
-  keys.dst = ((buf[ip + 16]! << 24) | (buf[ip + 17]! << 16) | (buf[ip + 18]! << 8) | buf[ip + 19]!) >>> 0
+  keys.src = get32(buf, ip + OFF_SADDR)
+  keys.dst = get32(buf, ip + OFF_DADDR)
 }
 
 function keepFields(fields: number, inner: boolean): void {

@@ -5,11 +5,11 @@
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_LOWER_UP, IFF_RUNNING, IFF_UP } from '../../uapi/if.ts'
 import {
+  type RouteNexthop,
   RT_SCOPE_HOST,
   RT_SCOPE_NOWHERE,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
-  type RouteNexthop,
   RTN_ANYCAST,
   RTN_BROADCAST,
   RTN_LOCAL,
@@ -39,8 +39,8 @@ import {
   sameGateway,
 } from './fib_nh.ts'
 import type { Fib } from './fib_table.ts'
-import { addrFromBytes } from './inet_addr.ts'
 import { inDevGet } from './in_device.ts'
+import { addrFromBytes } from './inet_addr.ts'
 import { fibCheckNexthop, nexthopFindById, nexthopNhc, nexthopNumPath } from './nexthop.ts'
 import { fnheUpdateMtu } from './route_exceptions.ts'
 import { tcpCongestionKnown } from './tcp_cong.ts'
@@ -170,8 +170,7 @@ export class FibInfoTable {
   }
 
   private checkHostScope(fi: FibInfo, cfg: FibConfig, extack: NetlinkExtAck): number {
-    if (fi.nhs.length !== 1)
-      return extack.fail(-Errno.EINVAL, 'Route with host scope can not have multiple nexthops')
+    if (fi.nhs.length !== 1) return extack.fail(-Errno.EINVAL, 'Route with host scope can not have multiple nexthops')
     const nh = fi.nhs[0]!
     if (nh.gwFamily !== 0) return extack.fail(-Errno.EINVAL, 'Route with host scope can not have a gateway')
     nh.scope = RT_SCOPE_NOWHERE
@@ -293,8 +292,7 @@ export class FibInfoTable {
   /** A device is up again, or its link: dead next hops of multipath routes wake up (fib_sync_up). */
   syncUp(dev: NetDevice, flags: number): void {
     if ((dev.flags & IFF_UP) === 0) return
-    if ((flags & RTNH_F_DEAD) !== 0 && (devGetFlags(dev) & (IFF_RUNNING | IFF_LOWER_UP)) !== 0)
-      flags |= RTNH_F_LINKDOWN
+    if ((flags & RTNH_F_DEAD) !== 0 && (devGetFlags(dev) & (IFF_RUNNING | IFF_LOWER_UP)) !== 0) flags |= RTNH_F_LINKDOWN
     let last: FibInfo | undefined
     for (const leg of this.byDev.get(dev) ?? []) {
       const fi = leg.parent!

@@ -20,7 +20,14 @@ import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { FibAlias, findAlias, insertAlias } from './fib_alias.ts'
 import { rtmsgFib } from './fib_dump.ts'
-import { FIB_LOOKUP_IGNORE_LINKSTATE, FIB_PROPS, type FibConfig, type FibInfo, type FibNh, type FibResult } from './fib_info.ts'
+import {
+  FIB_LOOKUP_IGNORE_LINKSTATE,
+  FIB_PROPS,
+  type FibConfig,
+  type FibInfo,
+  type FibNh,
+  type FibResult,
+} from './fib_info.ts'
 import { metricsMatch } from './fib_metrics.ts'
 import type { Fib4LookupArg, Fib4Rule } from './fib_rules.ts'
 import { FibInfoTable, fibNhMatch } from './fib_semantics.ts'
@@ -78,14 +85,16 @@ export class FibTable {
 
   private walk(fl4: Flowi4, res: FibResult, flags: number): number {
     const key = fl4.daddr | 0
-    const { root } = this.trie
+    const { root, stats } = this.trie
     let pn = root
     let cindex = 0
-    let n = root.child[0]!
+    let n: TrieNode | null = root.child[0]!
     let leaf = false
+    if (n === null) return -Errno.EAGAIN
+    stats.gets++
     // down to the leaf or the hole where the key would be
     while (n !== null) {
-      const index = (key ^ n.key) >>> n.pos
+      const index: number = (key ^ n.key) >>> n.pos
       if (index >>> n.bits !== 0) break
       if (n.bits === 0) {
         leaf = true
@@ -101,18 +110,22 @@ export class FibTable {
     for (;;) {
       if (leaf) {
         const err = this.match(n!, key, fl4, res, flags)
-        if (err !== MISS) return err
-        n = null
+        if (err !== MISS) {
+          stats.passed++
+          return err
+        }
+        stats.missed++
         leaf = false
-      }
-      // a node here must differ from the key only below its own lowest bit, and have prefixes that short below it
-      if (n !== null && n.slen !== n.pos && ((key ^ n.key) & (n.key | -n.key)) === 0) {
+      } else if (n !== null && n.slen !== n.pos && ((key ^ n.key) & (n.key | -n.key)) === 0) {
+        // it differs from the key only below its own lowest bit, and has prefixes as short as that
         if (n.bits === 0) leaf = true
         else n = n.child[0]!
         continue
       }
+      if (n === null) stats.nullNodes++
       while (cindex === 0) {
         if (pn === root) return -Errno.EAGAIN
+        stats.backtracks++
         const up: TrieNode = pn.parent!
         cindex = up.pos === 32 ? 0 : (pn.key ^ up.key) >>> up.pos
         pn = up

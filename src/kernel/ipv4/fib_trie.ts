@@ -126,6 +126,8 @@ export function pushSuffix(tn: TrieNode, slen: number): void {
 export class FibTrie {
   /** the anchor: its one child is the topmost node */
   readonly root = new TrieNode(0, 32, 0)
+  /** what lookups did, see /proc/net/fib_triestat */
+  readonly stats = { gets: 0, backtracks: 0, passed: 0, missed: 0, nullNodes: 0 }
 
   constructor() {
     this.root.slen = 32
@@ -135,9 +137,9 @@ export class FibTrie {
   findNode(key: number, out?: { parent: TrieNode }): TrieNode | null {
     key |= 0
     let parent = this.root
-    let n = parent.child[0]!
+    let n: TrieNode | null = parent.child[0]!
     while (n !== null) {
-      const index = (key ^ n.key) >>> n.pos
+      const index: number = (key ^ n.key) >>> n.pos
       if (index >>> n.bits !== 0) {
         n = null
         break

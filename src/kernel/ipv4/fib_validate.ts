@@ -9,7 +9,6 @@ import { inetLookupIfaddr, inetSelectAddr } from './devinet_select.ts'
 import { FIB_LOOKUP_IGNORE_LINKSTATE, type FibInfo, FibResult } from './fib_info.ts'
 import { fibLookup } from './fib_lookup.ts'
 import { fibResultPrefsrc } from './fib_nh.ts'
-import { IPTOS_TOS_MASK } from './fib_rules.ts'
 import { fibInfoNhc, fibInfoNumPath } from './fib_semantics.ts'
 import { type Fib, fibKey } from './fib_table.ts'
 import { Flowi4 } from './flow.ts'
@@ -23,10 +22,8 @@ import {
   inDevTxRedirects,
   ipv4IsZeronet,
 } from './in_device.ts'
+import { get32, IPTOS_RT_MASK, OFF_DADDR, OFF_SADDR, OFF_TOS } from './ip.ts'
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable } from './rtable.ts'
-
-/** Bits of the TOS byte that choose a route (IPTOS_RT_MASK). */
-export const IPTOS_RT_MASK = IPTOS_TOS_MASK & ~3
 
 /** Index of the loopback device in every namespace. */
 const LOOPBACK_IFINDEX = 1
@@ -63,12 +60,11 @@ export const validated = { itag: 0 }
 
 function combineItag(fib: Fib, res: FibResult): void {
   if (fib.numTclassidUsers === 0) return
-  const { nhc } = res
-  // the source's realm becomes the other half: what is a destination realm there is a source realm here
-  const swap = (realms: number): number => ((realms << 16) | (realms >>> 16)) >>> 0
-  let itag = nhc === undefined ? 0 : swap(nhc.tclassid)
   const rtag = res.tclassid
-  if ((itag & 0xffff0000) === 0) itag |= swap(rtag) & 0xffff0000
+  let itag = (res.nhc === undefined ? 0 : res.nhc.tclassid) << 16
+  // the realm of a route to the source is the packet's source realm
+  if (itag === 0) itag = rtag << 16
+  itag |= rtag >>> 16
   validated.itag = itag >>> 0
 }
 
@@ -149,9 +145,9 @@ export function fibComputeSpecDst(skb: SkBuff): number {
   const { net } = dev
   const { buf, networkHeader: at } = skb
   const rt = skb.dst as Rtable
-  const daddr = ((buf[at + 16]! << 24) | (buf[at + 17]! << 16) | (buf[at + 18]! << 8) | buf[at + 19]!) >>> 0
+  const daddr = get32(buf, at + OFF_DADDR)
   if ((rt.rtFlags & (RTCF_BROADCAST | RTCF_MULTICAST | RTCF_LOCAL)) === (RTCF_LOCAL | 0)) return daddr
-  const saddr = ((buf[at + 12]! << 24) | (buf[at + 13]! << 16) | (buf[at + 14]! << 8) | buf[at + 15]!) >>> 0
+  const saddr = get32(buf, at + OFF_SADDR)
   let scope: number = RT_SCOPE_UNIVERSE
   if (ipv4IsZeronet(saddr)) scope = RT_SCOPE_LINK
   else {
@@ -160,7 +156,7 @@ export function fibComputeSpecDst(skb: SkBuff): number {
     fl4.iif = LOOPBACK_IFINDEX
     fl4.oif = l3mdevMasterIfindex(dev)
     fl4.daddr = saddr
-    fl4.tos = buf[at + 1]! & IPTOS_RT_MASK
+    fl4.tos = buf[at + OFF_TOS]! & IPTOS_RT_MASK
     fl4.scope = scope
     fl4.mark = inDev !== undefined && inDevSrcVmark(inDev) ? skb.mark : 0
     srcRes.clear()

@@ -125,7 +125,8 @@ function dissectGre(buf: Uint8Array, at: number, end: number, keys: FlowKeys): v
   // only version 0 (RFC 2784, 2890) without routing
   if ((buf[at + 1]! & 7) !== 0 || (flags & 0x40) !== 0) return
   const proto = (buf[at + 2]! << 8) | buf[at + 3]!
-  const payload = at + 4 + ((flags & 0x80) !== 0 ? 4 : 0) + ((flags & 0x20) !== 0 ? 4 : 0) + ((flags & 0x10) !== 0 ? 4 : 0)
+  const payload =
+    at + 4 + ((flags & 0x80) !== 0 ? 4 : 0) + ((flags & 0x20) !== 0 ? 4 : 0) + ((flags & 0x10) !== 0 ? 4 : 0)
   const found =
     proto === 0x0800
       ? dissectIp4(buf, payload, end, keys, true)

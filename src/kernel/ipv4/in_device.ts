@@ -125,6 +125,8 @@ export class InDevice {
     const { all, dflt } = dev.net.at(ipv4DevconfKey)
     this.all = all
     this.cnf = new Ipv4Devconf(dflt)
+    // what somebody has set for `default` counts as set for devices that come later
+    this.cnf.isSet.set(dflt.isSet)
   }
 
   get net(): Net {
@@ -162,7 +164,7 @@ export function inDevOrconf(inDev: InDevice, index: number): boolean {
 export function inDevMaxconf(inDev: InDevice, index: number): number {
   const a = inDev.all.data[index]!
   const b = inDev.cnf.data[index]!
-  return a > b ? a : b
+  return Math.max(a, b)
 }
 
 export function inDevForward(inDev: InDevice): boolean {

@@ -41,8 +41,8 @@ export const IPSKB_MULTIPATH = 1 << 9
 export const IPSKB_IGNORE_DF = 1 << 16
 /** the sender does not use what was learned of the path's MTU (IP_PMTUDISC_PROBE, _INTERFACE) */
 export const IPSKB_NO_PMTU = 1 << 17
-/** a copy of an own multicast packet for the own host */
-export const IPSKB_MC_LOOP = 1 << 18
+/** the own host gets no copy of this multicast packet (IP_MULTICAST_LOOP off) */
+export const IPSKB_NO_MC_LOOP = 1 << 18
 
 /** @returns the 16-bit number at `at`, network order */
 export function get16(buf: Uint8Array, at: number): number {

@@ -6,9 +6,9 @@
 import { Errno } from '../../uapi/errno.ts'
 import { NUD_REACHABLE, RT_SCOPE_HOST, RT_SCOPE_LINK, RTNH_F_DEAD, RTNH_F_ONLINK } from '../../uapi/rtnetlink.ts'
 import { AF_INET } from '../../uapi/socket.ts'
+import { NUD_VALID } from '../core/neighbour.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
-import { NUD_VALID } from '../core/neighbour.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import type { FibInfo, FibNh, FibResult } from './fib_info.ts'
 import { neighState4, neighState6 } from './fib_neigh.ts'
@@ -297,8 +297,7 @@ export function fibCheckNexthop(nh: Nexthop, scope: number, extack: NetlinkExtAc
 
 /** @returns 0, or why an IPv6 route cannot use an object (fib6_check_nexthop) */
 export function fib6CheckNexthop(nh: Nexthop, hasSource: boolean, extack: NetlinkExtAck): number {
-  if (hasSource)
-    return extack.fail(-Errno.EINVAL, 'IPv6 routes using source address can not use nexthop objects')
+  if (hasSource) return extack.fail(-Errno.EINVAL, 'IPv6 routes using source address can not use nexthop objects')
   const v4 = nh.group === undefined ? nh.info!.family === AF_INET : nh.group.hasV4
   if (v4) return extack.fail(-Errno.EINVAL, 'IPv6 routes can not use an IPv4 nexthop')
   const fdb = nh.group === undefined ? nh.info!.fdb : nh.group.fdb

@@ -6,7 +6,6 @@ import {
   type NexthopMessage,
   RT_SCOPE_LINK,
   RT_TABLE_MAIN,
-  type RtMessage,
   RTM_DELNEXTHOP,
   RTM_GETNEXTHOP,
   RTM_NEWNEXTHOP,
@@ -14,6 +13,7 @@ import {
   RTNH_F_ONLINK,
   RTNH_F_TRAP,
   RTNLGRP_NEXTHOP,
+  type RtMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../uapi/socket.ts'
 import { NSEC_PER_SEC, USER_HZ } from '../core/clock.ts'
@@ -159,8 +159,7 @@ function checkSingle(net: Net, msg: NexthopMessage, extack: NetlinkExtAck): NetD
     if (!dev.carrier) return extack.fail(-Errno.ENETDOWN, 'Carrier for nexthop device is down')
   }
   if (attrs.gateway !== undefined) {
-    if (attrs.gateway.length !== (msg.family === AF_INET ? 4 : 16))
-      return extack.fail(-Errno.EINVAL, 'Invalid gateway')
+    if (attrs.gateway.length !== (msg.family === AF_INET ? 4 : 16)) return extack.fail(-Errno.EINVAL, 'Invalid gateway')
   } else if ((msg.nhFlags & RTNH_F_ONLINK) !== 0)
     return extack.fail(-Errno.EINVAL, 'ONLINK flag can not be set for nexthop without a gateway')
   return dev
@@ -186,7 +185,13 @@ function createGroup(net: Net, id: number, msg: NexthopMessage): Nexthop {
   return nh
 }
 
-function create4(nh: Nexthop, info: NhInfo, msg: NexthopMessage, dev: NetDevice | undefined, extack: NetlinkExtAck): number {
+function create4(
+  nh: Nexthop,
+  info: NhInfo,
+  msg: NexthopMessage,
+  dev: NetDevice | undefined,
+  extack: NetlinkExtAck,
+): number {
   const { net } = nh
   const { nhc } = info
   const cfg = new FibConfig(net)
@@ -207,7 +212,13 @@ function create4(nh: Nexthop, info: NhInfo, msg: NexthopMessage, dev: NetDevice 
   return rc
 }
 
-function create6(nh: Nexthop, info: NhInfo, msg: NexthopMessage, dev: NetDevice | undefined, extack: NetlinkExtAck): number {
+function create6(
+  nh: Nexthop,
+  info: NhInfo,
+  msg: NexthopMessage,
+  dev: NetDevice | undefined,
+  extack: NetlinkExtAck,
+): number {
   const { net } = nh
   const ops = nexthop6Ops()
   if (ops === undefined) return extack.fail(-Errno.EAFNOSUPPORT, 'IPv6 support not enabled in kernel')
@@ -311,8 +322,7 @@ function checkRoutes(old: Nexthop, fresh: Nexthop, extack: NetlinkExtAck): numbe
 
 function replaceGroup(old: Nexthop, fresh: Nexthop, msg: NexthopMessage, extack: NetlinkExtAck): number {
   const { group } = fresh
-  if (group === undefined)
-    return extack.fail(-Errno.EINVAL, 'Can not replace a nexthop group with a nexthop.')
+  if (group === undefined) return extack.fail(-Errno.EINVAL, 'Can not replace a nexthop group with a nexthop.')
   const was = old.group!
   if ((group.res === undefined) !== (was.res === undefined))
     return extack.fail(-Errno.EINVAL, 'Can not replace a nexthop group with one of a different type.')
@@ -335,8 +345,7 @@ function replaceGroup(old: Nexthop, fresh: Nexthop, msg: NexthopMessage, extack:
 }
 
 function replaceSingle(old: Nexthop, fresh: Nexthop, extack: NetlinkExtAck): number {
-  if (fresh.group !== undefined)
-    return extack.fail(-Errno.EINVAL, 'Can not replace a nexthop with a nexthop group.')
+  if (fresh.group !== undefined) return extack.fail(-Errno.EINVAL, 'Can not replace a nexthop with a nexthop group.')
   const was = old.info!
   const now = fresh.info!
   if (old.groups.size > 0 && was.fdb !== now.fdb)

@@ -145,4 +145,3 @@ export function fnheUpdateMtu(nhc: FibNh, mtu: number, orig: number): void {
     } else if (mtu < fnhe.pmtu || orig === fnhe.pmtu) fnhe.pmtu = mtu
   }
 }
-

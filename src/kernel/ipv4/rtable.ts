@@ -1,8 +1,9 @@
 /** `rtable`: an IPv4 route as a packet carries it. */
+
+import type { DstEntry } from '../core/dst.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { pernetKey } from '../core/net_namespace.ts'
-import type { DstEntry } from '../core/dst.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { type DstMetrics, NO_METRICS, RTAX_ADVMSS, RTAX_HOPLIMIT, RTAX_MTU } from './fib_metrics.ts'
 import { ipv4Key } from './netns_ipv4.ts'
@@ -124,7 +125,7 @@ export class Rtable implements DstEntry {
       mtu = this.dev.mtu
       if (this.metrics.locked(RTAX_MTU) && this.usesGateway && mtu > 576) mtu = 576
     }
-    return mtu < IP_MAX_MTU ? mtu : IP_MAX_MTU
+    return Math.min(mtu, IP_MAX_MTU)
   }
 
   /** @returns the MSS to announce where the route sets none, bytes (ipv4_default_advmss) */

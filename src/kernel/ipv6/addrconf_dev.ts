@@ -126,7 +126,7 @@ export function ipv6AddDev(dev: NetDevice): Inet6Dev | number {
   idev.tstamp = net.kernel.clock.now
   dev.ip6Ptr = idev
   snmp6RegisterDev(idev)
-  net.kernel.inet6DevChain?.call(true, idev)
+  inet6NetconfNotify(net, dev.ifindex, cnf, 'all')
   ipv6DevMcInc(dev, IN6ADDR_INTERFACELOCAL_ALLNODES)
   ipv6DevMcInc(dev, IN6ADDR_LINKLOCAL_ALLNODES)
   if (data[IPV6_DEVCONF_FORWARDING] !== 0 && (dev.flags & IFF_MULTICAST) !== 0)
@@ -294,8 +294,7 @@ export function addrconfIfdown(dev: NetDevice, unregister: boolean): void {
   idev.tstamp = clock.now
   idev.raMtu = 0
   if (!unregister) return
-  inet6NetconfNotify(net, dev.ifindex, undefined)
-  net.kernel.inet6DevChain?.call(false, idev)
+  inet6NetconfNotify(net, dev.ifindex, undefined, 'all')
   neighParmsRelease(ndTbl(net.kernel), idev.ndParms)
 }
 

@@ -16,6 +16,7 @@ import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { type DstMetrics, NO_METRICS } from '../ipv4/fib_metrics.ts'
+import type { Nexthop } from '../ipv4/nexthop.ts'
 import { addrBit, addrDiff, addrEqual, type In6Addr, IN6ADDR_ANY } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN } from './devconf.ts'
 import { Fib6Node, locate, tableRoutes } from './fib6_trie.ts'
@@ -47,11 +48,6 @@ export function rtfPref(pref: number): number {
 /** @returns the router preference in route flags */
 export function prefOfFlags(flags: number): number {
   return (flags & RTF_PREF_MASK) >>> 27
-}
-
-/** What a nexthop object is to IPv6; the objects themselves are IPv4's and IPv6's alike, see nexthop.ts. */
-export interface Fib6NexthopObject {
-  readonly id: number
 }
 
 /** One way to a next hop: a device and perhaps a gateway (`fib6_nh`). */
@@ -97,7 +93,7 @@ export class Fib6Info {
   metrics: DstMetrics = NO_METRICS
   /** the one next hop; absent where `nhObject` has it */
   nh: Fib6Nh | undefined
-  nhObject: Fib6NexthopObject | undefined
+  nhObject: Nexthop | undefined
   /** the node it hangs on; undefined once it is out of the table */
   node: Fib6Node | undefined
   /** next route of the node, of the same or a larger metric */
@@ -243,6 +239,7 @@ export class Fib6 {
       this.repair(node)
       return err
     }
+    rt.nhObject?.fib6Infos.add(rt)
     this.sernum++
     if ((rt.flags & RTF_EXPIRES) !== 0) this.startGc()
     if (rt.srcLen > 0 || rt.prefsrc !== undefined) this.routesRequireSrc++
@@ -336,6 +333,7 @@ export class Fib6 {
   private purge(rt: Fib6Info, node: Fib6Node): void {
     rt.node = undefined
     rt.group = undefined
+    rt.nhObject?.fib6Infos.delete(rt)
     for (let up: Fib6Node | undefined = node; up !== undefined; up = up.parent)
       if (up.borrowed === rt) this.borrowLeaf(up)
     if (rt.nh !== undefined) {

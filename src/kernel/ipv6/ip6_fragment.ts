@@ -58,7 +58,7 @@ export function checksumHelp(skb: SkBuff): void {
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return
   skb.unshare()
   const { buf, csumStart } = skb
-  const sum = csumFold(csumPartial(buf, csumStart, skb.tail))
+  const sum = csumFold(csumPartial(buf, csumStart, skb.tail - csumStart, 0))
   put16(buf, csumStart + skb.csumOffset, sum === 0 ? 0xffff : sum)
   skb.ipSummed = CHECKSUM_NONE
 }

@@ -101,7 +101,7 @@ function controlSkb(idev: Inet6Dev, len: number, daddr: In6Addr): SkBuff {
 function finish(skb: SkBuff, len: number): void {
   const { buf, transportHeader: at } = skb
   const sum = csumPseudo(buf, skb.networkHeader + OFF_SADDR, IPPROTO_ICMPV6, len)
-  put16(buf, at + 2, csumFold(csumPartial(buf, at, at + len, sum)))
+  put16(buf, at + 2, csumFold(csumPartial(buf, at, len, sum)))
 }
 
 /** Reports what has changed: groups left first, then groups joined (mld_send_cr). */

@@ -54,7 +54,7 @@ export function ndiscSendSkb(skb: SkBuff, daddr: In6Addr, saddr: In6Addr): void 
   const flowinfo = (idev.cnf.data[IPV6_DEVCONF_NDISC_TCLASS]! & 0xff) << 20
   putHeader(buf, skb.networkHeader, flowinfo, len, IPPROTO_ICMPV6, 255, saddr, daddr)
   const sum = csumPseudo(buf, skb.networkHeader + OFF_SADDR, IPPROTO_ICMPV6, len)
-  put16(buf, at + 2, csumFold(csumPartial(buf, at, skb.tail, sum)))
+  put16(buf, at + 2, csumFold(csumPartial(buf, at, len, sum)))
   ip6SendControl(skb, idev, daddr, buf[at]!)
 }
 

@@ -2,21 +2,24 @@
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
+import { NFPROTO_IPV6, type NfOkfn, nfHook } from '../netfilter/core.ts'
 
-export const NF_INET_PRE_ROUTING = 0
-export const NF_INET_LOCAL_IN = 1
-export const NF_INET_FORWARD = 2
-export const NF_INET_LOCAL_OUT = 3
-export const NF_INET_POST_ROUTING = 4
+export {
+  NF_INET_FORWARD,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+} from '../netfilter/core.ts'
 
 /** Shows a packet to netfilter at a hook and, if it may pass, goes on. */
 export function nfHook6(
-  _hook: number,
-  _net: Net,
+  hook: number,
+  net: Net,
   skb: SkBuff,
-  _indev: NetDevice | null,
-  _outdev: NetDevice | null,
-  okfn: (skb: SkBuff) => number,
+  indev: NetDevice | null,
+  outdev: NetDevice | null,
+  okfn: NfOkfn,
 ): number {
-  return okfn(skb)
+  return nfHook(NFPROTO_IPV6, hook, net, skb, indev, outdev, okfn)
 }

@@ -80,11 +80,11 @@ export interface Rt6Special {
 /** Names them: `net.at(rt6SpecialKey)`. */
 export const rt6SpecialKey = pernetKey<Rt6Special>('rt6_special')
 
-/** Makes the special entries; the loopback device must exist. */
-export function rt6SpecialInit(net: Net): void {
+/** Makes the special entries; they belong to the loopback device. */
+export function rt6SpecialInit(net: Net, loopback: NetDevice): void {
   const fib = net.at(fib6Key)
   const make = (error: number, input: typeof ip6Input, output: typeof ip6Output): Rt6Info => {
-    const rt = new Rt6Info(fib, net.loopback, input, output)
+    const rt = new Rt6Info(fib, loopback, input, output)
     rt.error = error
     rt.rtFlags = RTF_REJECT | RTF_NONEXTHOP
     return rt
@@ -218,6 +218,12 @@ function routeDst(fib: Fib6, res: Fib6Result): Rt6Info {
   const made = makeDst(fib, res)
   if (res.flags === res.rt!.flags) nh.rt = made
   return made
+}
+
+/** @returns the same for a route and next hop found otherwise */
+export function dstOf(net: Net, rt: Fib6Info, nh: Fib6Nh): Rt6Info {
+  polRes.take(rt, nh)
+  return routeDst(net.at(fib6Key), polRes)
 }
 
 /** @returns what was learned about a destination, if it still holds */

@@ -21,7 +21,7 @@ import type { In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN } from './devconf.ts'
 import { in6Dev } from './if_inet6.ts'
 import { type Fib6Info, type Fib6Nh, fib6Key, prefOfFlags, RTF_CACHE, RTF_EXPIRES, RTF_GATEWAY } from './ip6_fib.ts'
-import { nexthopIsBlackhole, nexthopIsMultipath, nexthopLegs } from './nexthop6.ts'
+import { nexthopIsBlackhole, nexthopIsMultipath, nexthopLegs, nexthopWeightedLegs } from './nexthop6.ts'
 import { ipv4Key } from '../ipv4/netns_ipv4.ts'
 import type { Rt6Info } from './rt6_info.ts'
 import { ip6RouteGetSaddr } from './saddr.ts'
@@ -138,9 +138,9 @@ function fillObject(net: Net, rt: Fib6Info, msg: RouteMessage): void {
   const blackhole = nexthopIsBlackhole(object)
   if (blackhole) msg.rtType = RTN_BLACKHOLE
   if (net.at(ipv4Key).nexthopCompatMode === 0) return
-  const legs = nexthopLegs(object)
-  if (nexthopIsMultipath(object)) msg.attrs.multipath = legs.map(nh => leg(nh, nh.weight))
-  else if (legs[0] !== undefined) single(msg, legs[0])
+  const legs = nexthopWeightedLegs(object)
+  if (nexthopIsMultipath(object)) msg.attrs.multipath = legs.map(({ nh, weight }) => leg(nh, weight))
+  else if (legs[0] !== undefined) single(msg, legs[0].nh)
 }
 
 /** @returns whether one of a route's next hops is a device */
@@ -151,7 +151,7 @@ export function usesDevice(rt: Fib6Info, dev: NetDevice): boolean {
 
 /** @returns what was learned about single destinations behind a route */
 export function exceptionsOf(rt: Fib6Info): { nh: Fib6Nh; dst: Rt6Info }[] {
-  const legs = rt.nhObject === undefined ? (rt.group ?? [rt]).map(part => part.nh!) : nexthopLegs(rt.nhObject)
+  const legs = rt.nhObject === undefined ? [rt.nh!] : nexthopLegs(rt.nhObject)
   return legs.flatMap(nh => (nh.exceptions?.all() ?? []).map(dst => ({ nh, dst })))
 }
 

@@ -163,7 +163,7 @@ export function fib6SelectPath(
     fl6.mpHash = rt6MultipathHash(net, fl6, skb)
   if (match.nhObject !== undefined) {
     if (nexthopIsBlackhole(match.nhObject)) return
-    res.nh = nexthopSelectPath(match.nhObject, fl6.mpHash)
+    res.nh = nexthopSelectPath(match.nhObject, fl6.mpHash) ?? res.nh
     return
   }
   const group = match.group!

@@ -46,3 +46,37 @@ export class NsFile extends OpenFile {
     this.net.put()
   }
 }
+
+/** The file of a namespace that every process shares: there is one of each kind. */
+export class SharedNsInode extends Inode {
+  private readonly kind: string
+
+  /** @param kind as in `uts:[4026531838]` */
+  constructor(fs: FileSystem, kind: string, ino: number) {
+    super(fs, ino, S_IFREG | 0o444)
+    this.kind = kind
+  }
+
+  override open(flags: number): OpenFile {
+    return new SharedNsFile(flags, this, `${this.kind}:[${this.ino}]`)
+  }
+}
+
+class SharedNsFile extends OpenFile {
+  private readonly inode: SharedNsInode
+  private readonly name: string
+
+  constructor(flags: number, inode: SharedNsInode, name: string) {
+    super(flags)
+    this.inode = inode
+    this.name = name
+  }
+
+  override get link(): string {
+    return this.name
+  }
+
+  override stat(): Stat {
+    return this.inode.stat()
+  }
+}

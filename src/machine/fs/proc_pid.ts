@@ -6,7 +6,7 @@ import type { Machine } from '../machine.ts'
 import type { Task } from '../task.ts'
 import type { ViewDir, ViewNode } from './kernfs_inode.ts'
 import type { Mount } from './mount.ts'
-import { NsfsInode } from './nsfs.ts'
+import { NsfsInode, SharedNsInode } from './nsfs.ts'
 import { Path } from './path.ts'
 
 /** Descriptor flags as fdinfo and the links' modes show them: which of read and write. */
@@ -25,6 +25,11 @@ function memory(task: Task): { readonly size: number; readonly resident: number 
   return task.comm === 'bash' || task.comm === 'sh' ? { size: 4064, resident: 3108 } : { size: 2632, resident: 896 }
 }
 
+/** The command's name: 15 characters, but for the kernel's threads the whole of it. */
+function shownComm(task: Task): string {
+  return task.kthread ? task.comm : task.comm.slice(0, 15)
+}
+
 function stat(task: Task): string {
   const { size, resident } = memory(task)
   const tty = task.tty === undefined ? 0 : task.tty.rdev
@@ -33,7 +38,7 @@ function stat(task: Task): string {
     task.ended?.kind === 'exited' ? task.ended.status << 8 : task.ended?.kind === 'signaled' ? task.ended.signal : 0
   const fields = [
     task.pid,
-    `(${task.comm.slice(0, 15)})`,
+    `(${shownComm(task)})`,
     task.state,
     task.parent?.pid ?? 0,
     task.kthread ? 0 : task.pgid,
@@ -82,7 +87,7 @@ const STATE_TEXTS: Readonly<Record<Task['state'], string>> = {
 function status(task: Task, machine: Machine): string {
   const handled = [...task.handlers]
   const rows: [string, string | number][] = [
-    ['Name', task.comm.slice(0, 15)],
+    ['Name', shownComm(task)],
     ['Umask', task.umask.toString(8).padStart(4, '0')],
     ['State', STATE_TEXTS[task.state]],
     ['Tgid', task.pid],
@@ -240,7 +245,15 @@ function namespaces(task: Task): ViewDir {
         }
       }
       const ino = NAMESPACES.get(name)
-      return ino === undefined ? undefined : { kind: 'link', target: `${name.replace('_for_children', '')}:[${ino}]` }
+      if (ino === undefined) return undefined
+      const { machine } = task
+      const kind = name.replace('_for_children', '')
+      const target = `${kind}:[${ino}]`
+      return {
+        kind: 'magic',
+        target,
+        follow: () => new Path(machine.nsfsMount, new SharedNsInode(machine.nsfs, kind, ino), null, target),
+      }
     },
   }
 }
@@ -267,6 +280,28 @@ function file(mode: number, read: () => string | number, write?: (text: string) 
   return { kind: 'file', mode, read, ...(write === undefined ? {} : { write }) }
 }
 
+/** The kernel function that a process sleeps in, by the call it waits in. */
+const WAIT_CHANNELS: Readonly<Record<string, string>> = {
+  accept: 'inet_csk_accept',
+  connect: 'inet_wait_for_connect',
+  nanosleep: 'hrtimer_nanosleep',
+  poll: 'do_poll.constprop.0',
+  recvmsg: '__skb_wait_for_more_packets',
+  sendmsg: 'sock_wait_for_wmem',
+  wait: 'do_wait',
+}
+
+function waitChannel(task: Task): string {
+  if (task.kthread) {
+    if (task.comm === 'kthreadd') return 'kthreadd'
+    if (task.comm.startsWith('kworker/')) return 'worker_thread'
+    return task.nice === -20 ? 'rescuer_thread' : 'smpboot_thread_fn'
+  }
+  if (task.pid === 1) return 'ep_poll'
+  const call = task.waitsIn
+  return call === undefined ? '0' : (WAIT_CHANNELS[call] ?? call)
+}
+
 /** What /proc/PID holds, by name. */
 const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | undefined>([
   ['cgroup', () => file(0o444, () => '0::/\n')],
@@ -280,7 +315,7 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
     task =>
       file(
         0o644,
-        () => `${task.comm.slice(0, 15)}\n`,
+        () => `${shownComm(task)}\n`,
         text => {
           task.comm = text.replace(/\n$/, '').slice(0, 15)
           return text.length
@@ -346,7 +381,7 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
       lookup: name => (name === String(task.pid) ? pidDirectory(task) : undefined),
     }),
   ],
-  ['wchan', task => file(0o444, () => (task.waitsIn === undefined ? '0' : `do_${task.waitsIn}`))],
+  ['wchan', task => file(0o444, () => waitChannel(task))],
 ])
 
 /** @returns /proc/PID of a process */

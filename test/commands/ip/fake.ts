@@ -1,9 +1,10 @@
 /** A process whose kernel is a function: enough of it to run `ip` on scripted answers. */
+
+import { main } from '../../../commands/ip/main.ts'
 import { Errno, SysError } from '../../../src/uapi/errno.ts'
 import type { NetlinkSocket } from '../../../src/uapi/netlink.ts'
 import type { Process } from '../../../src/uapi/process.ts'
 import { type LinkMessage, RTM_GETLINK, RTM_NEWLINK, type RtMessage } from '../../../src/uapi/rtnetlink.ts'
-import { main } from '../../../commands/ip/main.ts'
 
 /** Answers one request; throws NetlinkError to refuse it. */
 export type Kernel = (message: RtMessage) => RtMessage[]
@@ -61,7 +62,8 @@ export async function runIp(line: string | readonly string[], options: Options =
   let stderr = ''
   const links = options.links ?? LINKS
   const pending = [...(options.notifications ?? [])]
-  const bytesOf = (data: string | Uint8Array): Uint8Array => (typeof data === 'string' ? new TextEncoder().encode(data) : data)
+  const bytesOf = (data: string | Uint8Array): Uint8Array =>
+    typeof data === 'string' ? new TextEncoder().encode(data) : data
   const socket: NetlinkSocket = {
     request(message) {
       if (message.type === RTM_GETLINK) return answerLinks(links, message as LinkMessage)
@@ -100,6 +102,7 @@ export async function runIp(line: string | readonly string[], options: Options =
     monotonic: () => 0,
     realtime: () => 1_795_622_716_925_243_000,
     netlink: () => socket,
+    loadCode: load => load(),
   }
   const proc = new Proxy(parts as Process, {
     get(target, key, receiver) {

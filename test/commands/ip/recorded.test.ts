@@ -7,20 +7,18 @@ import { readMessages } from '../../../commands/lib/nlwire.ts'
 import { NetlinkError } from '../../../src/uapi/netlink.ts'
 import {
   type NexthopMessage,
+  type RouteMessage,
   RTM_F_CLONED,
   RTM_GETNEXTHOP,
   RTM_GETROUTE,
   RTM_GETRULE,
   RTM_NEWNEXTHOP,
-  type RouteMessage,
   type RtMessage,
   type RuleMessage,
 } from '../../../src/uapi/rtnetlink.ts'
-import { link, LINKS, readTranscript, runIp } from './fake.ts'
+import { LINKS, link, readTranscript, runIp } from './fake.ts'
 
-const steps = readTranscript(
-  readFileSync(new URL('./recorded/routes-and-rules.transcript', import.meta.url), 'utf8'),
-)
+const steps = readTranscript(readFileSync(new URL('./recorded/routes-and-rules.transcript', import.meta.url), 'utf8'))
 const saved = (command: string): Uint8Array =>
   Uint8Array.from(Buffer.from(steps.find(step => step.command === command)!.stdout, 'base64'))
 const messages = (command: string) => [...readMessages(saved(command).slice(4))]
@@ -99,7 +97,8 @@ describe('saved routes and rules', () => {
   })
 
   it('survive being written and read', () => {
-    for (const route of routes) expect(decodeRoute([...readMessages(encodeRoute(route))][0]!)!.attrs).toEqual(route.attrs)
+    for (const route of routes)
+      expect(decodeRoute([...readMessages(encodeRoute(route))][0]!)!.attrs).toEqual(route.attrs)
     for (const rule of [...rules4, ...rules6]) {
       expect(decodeRule([...readMessages(encodeRule(rule))][0]!)!.attrs).toEqual(rule.attrs)
     }

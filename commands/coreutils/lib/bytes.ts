@@ -1,8 +1,8 @@
 /**
- * Byte strings: the shell's own text, one character (U+0000 to U+00FF) a byte.
+ * Byte strings: text of the shell and the text utilities, one character (U+0000 to U+00FF) a byte.
  *
- * bash works on bytes and only sometimes on characters, and bytes that are no UTF-8 must survive from `printf '\xff'` to a
- * file. So the shell keeps every string as bytes and converts at its edges: system calls take ordinary JavaScript strings.
+ * They work on bytes and only sometimes on characters, and bytes that are no UTF-8 must survive from `printf '\xff'` to a
+ * file. So they keep every string as bytes and convert at their edges: system calls take ordinary JavaScript strings.
  * There a byte that is not part of valid UTF-8 becomes the lone surrogate U+DC80 to U+DCFF, and comes back as that byte.
  */
 
