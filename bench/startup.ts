@@ -19,7 +19,7 @@ function median(values: readonly number[]): number {
 
 /** @returns the median of both and the median of the ratios pair by pair */
 export async function startup(): Promise<Figure> {
-  const linnet = join(dirname(fileURLToPath(import.meta.url)), '..', 'linnet.js')
+  const linnet = join(dirname(fileURLToPath(import.meta.url)), '..', 'linnet.cjs')
   const ours: number[] = []
   const bare: number[] = []
   run([linnet, '-c', 'true'])

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line of Linnet: an interactive shell, one-line commands, scripts and transcripts. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { fail, UsageError } from './errors.ts'

@@ -4,6 +4,7 @@ import type { ProgramFile } from '../src/uapi/process.ts'
 export const PROGRAMS: readonly ProgramFile[] = [
   // iproute2
   { path: '/usr/bin/ip', links: ['/usr/sbin/ip'], load: () => import('./ip/main.ts').then(m => m.main) },
+  { path: '/usr/bin/bridge', links: ['/usr/sbin/bridge'], load: () => import('./bridge/main.ts').then(m => m.main) },
   { path: '/usr/bin/nstat', links: ['/usr/sbin/nstat'], load: () => import('./nstat/main.ts').then(m => m.main) },
   // procps
   { path: '/usr/sbin/sysctl', load: () => import('./sysctl/main.ts').then(m => m.main) },

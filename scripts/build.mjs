@@ -1,6 +1,6 @@
 // Bundles Linnet into dist/: the command line, and one chunk per tool that is loaded when it is first run.
 // The development programs (bench, fidelity) go to dist/dev/ and are not published.
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -19,44 +19,82 @@ const UNUSED = [
   /^undici$/,
 ]
 
-/** @param {Record<string, string>} input name to entry file  @param {string} dir */
-async function bundle(input, dir) {
+/** In front of every bundle: what is never followed, and the warnings that mean nothing here. */
+const COMMON = {
+  cwd: root,
+  platform: 'node',
+  external: [/^node:/, ...UNUSED],
+  onLog(level, log, handler) {
+    // eval in a library's optional part, and externals that are never reached
+    if (level !== 'warn' || !/EVAL|UNRESOLVED_IMPORT|CIRCULAR/.test(log.code ?? '')) handler(level, log)
+  },
+}
+const ESM = {
+  format: 'esm',
+  minify: 'dce-only',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+}
+const CJS = {
+  ...ESM,
+  format: 'cjs',
+  minify: true,
+  entryFileNames: '[name].cjs',
+  chunkFileNames: 'chunks/[name]-[hash].cjs',
+}
+
+/**
+ * just-bash's parser without the rest: its entry evaluates everything else as well, which the start of a shell cannot
+ * wait for. None of what is cut off has effects on the parser.
+ * @returns the bundle's file
+ */
+async function bundleParser() {
+  const dir = join(root, 'node_modules', '.cache', 'linnet')
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(join(dir, 'entry.js'), "export { parse } from 'just-bash'\n")
   const bundler = await rolldown({
-    cwd: root,
-    input,
-    platform: 'node',
-    external: [/^node:/, ...UNUSED],
-    transform: { target: 'node20.19', define: { __LINNET_VERSION__: JSON.stringify(version) } },
-    // just-bash's entry evaluates much that the parser does not need; none of it has effects that anybody relies on
+    ...COMMON,
+    input: { parser: join(dir, 'entry.js') },
     treeshake: {
-      moduleSideEffects: [
-        { test: /node_modules[\\/](?:just-bash|minimatch|brace-expansion|diff|sprintf-js)/, sideEffects: false },
-      ],
+      moduleSideEffects: false,
       propertyReadSideEffects: false,
-      unknownGlobalSideEffects: false,
       propertyWriteSideEffects: false,
+      unknownGlobalSideEffects: false,
       manualPureFunctions: ['createRequire', 'Object.freeze', 'Object.create', 'Object.assign'],
     },
-    onLog(level, log, handler) {
-      // eval in a library's optional part, and externals that are never reached
-      if (level !== 'warn' || !/EVAL|UNRESOLVED_IMPORT|CIRCULAR/.test(log.code ?? '')) handler(level, log)
-    },
   })
-  await bundler.write({
-    dir: join(root, dir),
-    format: 'esm',
-    minify: 'dce-only',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
+  await bundler.write({ ...ESM, dir })
+  await bundler.close()
+  return join(dir, 'parser.js')
+}
+
+/** @param {Record<string, string>} input name to entry file  @param {object} output  @param {string} parser */
+async function bundle(input, output, parser) {
+  const bundler = await rolldown({
+    ...COMMON,
+    input,
+    transform: { target: 'node20.19', define: { __LINNET_VERSION__: JSON.stringify(version) } },
+    plugins: [
+      {
+        name: 'just-bash-parser',
+        resolveId(source, importer) {
+          return source === 'just-bash' && importer?.endsWith(join('src', 'shell', 'parser.ts')) ? parser : null
+        },
+      },
+    ],
   })
+  await bundler.write(output)
   await bundler.close()
 }
 
 rmSync(join(root, 'dist'), { recursive: true, force: true })
-await bundle({ linnet: 'bin/linnet.ts' }, 'dist')
-chmodSync(join(root, 'dist', 'linnet.js'), 0o755)
+const parser = await bundleParser()
+await bundle({ main: 'bin/linnet.ts' }, { ...CJS, dir: join(root, 'dist') }, parser)
+copyFileSync(join(root, 'bin', 'launcher.cjs'), join(root, 'dist', 'linnet.cjs'))
+chmodSync(join(root, 'dist', 'linnet.cjs'), 0o755)
 const dev = { bench: 'bench/main.ts', fidelity: 'test/reference/fidelity.ts' }
 await bundle(
   Object.fromEntries(Object.entries(dev).filter(([, file]) => existsSync(join(root, file)))),
-  join('dist', 'dev'),
+  { ...ESM, dir: join(root, 'dist', 'dev') },
+  parser,
 )

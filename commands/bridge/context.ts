@@ -1,13 +1,13 @@
 /**
- * What the objects of `bridge` get: the context of `ip` (commands/ip/context.ts) and the tool's own option. Commands
+ * What the objects of `bridge` get: the tools' context (commands/lib/tool_context.ts) and the tool's own option. Commands
  * fail with -1, so that the status is 255 where `ip` has 1 and 2.
  */
 import type { RtMessage } from '../../src/uapi/rtnetlink.ts'
-import type { IpContext } from '../ip/context.ts'
 import { CommandFailure, EXIT_USAGE, ToolExit } from '../lib/errors.ts'
+import type { ToolContext } from '../lib/tool_context.ts'
 
 /** The context of one run of `bridge`. */
-export interface BridgeContext extends IpContext {
+export interface BridgeContext extends ToolContext {
   /** -compressvlans: list ranges of VLANs as one */
   readonly compressVlans: boolean
 }

@@ -10,8 +10,8 @@ import {
   RTM_SETLINK,
 } from '../../src/uapi/rtnetlink.ts'
 import { AF_BRIDGE, AF_UNSPEC } from '../../src/uapi/socket.ts'
-import { printLinkFlags, printNameAndLink } from '../ip/print_link.ts'
 import { Args } from '../lib/args.ts'
+import { printLinkFlags, printNameAndLink } from '../lib/link_line.ts'
 import { atoi, scanInteger } from '../lib/number.ts'
 import type { Printer } from '../lib/printer.ts'
 import { linkMessage } from '../lib/rtnl.ts'
@@ -95,7 +95,7 @@ export function printBridgeLink(ctx: BridgeContext, out: Printer, message: LinkM
   out.openObject()
   if (message.type === RTM_DELLINK) out.put('deleted', true, 'Deleted ')
   out.put('ifindex', message.index, `${message.index}: `)
-  const mdown = printNameAndLink(ctx, out, name => `${name}: `, attrs)
+  const mdown = printNameAndLink(ctx.links, out, name => `${name}: `, attrs)
   printLinkFlags(out, message.ifFlags, mdown)
   if (attrs.mtu !== undefined) out.put('mtu', attrs.mtu, `mtu ${attrs.mtu} `)
   if (attrs.master !== undefined && attrs.master !== 0) {

@@ -2,19 +2,19 @@
 import { NETLINK_ROUTE } from '../../src/uapi/netlink.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts'
-import { createContext, defaultOptions, type IpOptions } from '../ip/context.ts'
 import { matches } from '../lib/args.ts'
 import { runBatch } from '../lib/batch.ts'
 import { type ColorWhen, colorOption, colorScheme } from '../lib/color.ts'
 import { CommandFailure, EXIT_USAGE, invarg, ToolExit } from '../lib/errors.ts'
 import { switchNetns } from '../lib/netns.ts'
+import { createContext, defaultOptions, type ToolOptions } from '../lib/tool_context.ts'
 import type { BridgeContext } from './context.ts'
 import { BRIDGE_USAGE } from './help.ts'
 import { OBJECTS } from './objects.ts'
 
 const VERSION = 'bridge utility, 6.1.0\n'
 
-interface Options extends IpOptions {
+interface Options extends ToolOptions {
   compressVlans: boolean
 }
 

@@ -16,10 +16,10 @@ import {
   RTNLGRP_NEIGH,
   type RtMessage,
 } from '../../src/uapi/rtnetlink.ts'
-import { formatTimestamp } from '../ip/monitor.ts'
 import { Args } from '../lib/args.ts'
 import { EXIT_USAGE, ToolExit } from '../lib/errors.ts'
 import type { Printer } from '../lib/printer.ts'
+import { formatTimestamp } from '../lib/timestamp.ts'
 import type { BridgeContext, BridgeObject } from './context.ts'
 import { fdbFilter, printFdb, selectsFdb } from './fdb.ts'
 import { MONITOR_USAGE } from './help.ts'

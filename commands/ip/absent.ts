@@ -111,7 +111,8 @@ export function absentObject(name: string): IpObject {
       if (object.bare) return 0
       throw new ToolExit(usage, object.helpStatus)
     }
-    if (matches(verb, 'help')) throw new ToolExit(usage, object.helpStatus)
+    const helpful = name === 'stats' ? rest.slice(0, 2) : [verb]
+    if (helpful.some(word => matches(word, 'help'))) throw new ToolExit(usage, object.helpStatus)
     if (object.lists.some(entry => matches(verb, entry))) return 0
     if (object.changes.some(entry => matches(verb, entry))) {
       throw new CommandFailure('RTNETLINK answers: No such file or directory\nError talking to the kernel\n', 1)

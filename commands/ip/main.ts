@@ -6,7 +6,7 @@ import { AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET } from '../../src/uapi
 import { matches } from '../lib/args.ts'
 import { runBatch } from '../lib/batch.ts'
 import { colorOption, colorScheme } from '../lib/color.ts'
-import { CommandFailure, EXIT_USAGE, incompleteCommand, invarg, ToolExit } from '../lib/errors.ts'
+import { CommandFailure, EXIT_USAGE, invarg, ToolExit } from '../lib/errors.ts'
 import { readFamily } from '../lib/inet.ts'
 import { switchNetns } from '../lib/netns.ts'
 import { atoi, getUnsigned } from '../lib/number.ts'
@@ -121,10 +121,9 @@ function parseOptions(proc: Process, words: readonly string[], opts: IpOptions):
       late.act(opts, value, proc)
       continue
     }
-    const name = words[++pos]
-    if (name === undefined) incompleteCommand()
     try {
-      switchNetns(proc, name)
+      // a missing name is C's null pointer, printed
+      switchNetns(proc, words[++pos] ?? '(null)')
     } catch (error) {
       if (error instanceof CommandFailure) throw new ToolExit(error.text, EXIT_USAGE)
       throw error

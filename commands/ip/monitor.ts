@@ -56,6 +56,7 @@ import { EXIT_USAGE, invarg, ToolExit } from '../lib/errors.ts'
 import { formatAddress } from '../lib/inet.ts'
 import { readMessages } from '../lib/nlwire.ts'
 import type { Printer } from '../lib/printer.ts'
+import { formatTimestamp } from '../lib/timestamp.ts'
 import { printAddrlabel } from './addrlabel.ts'
 import type { IpContext, IpObject } from './context.ts'
 import { MONITOR_USAGE } from './help/monitor.ts'
@@ -155,21 +156,6 @@ function groups(monitor: Monitor): number[] {
     if (watched.inet6 !== undefined && (family === AF_UNSPEC || family === AF_INET6)) list.push(watched.inet6)
   }
   return list
-}
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-/** @returns the stamp that -timestamp or -tshort puts before a notification. @param ns since the epoch */
-export function formatTimestamp(ns: number, short: boolean): string {
-  const micros = Math.floor(ns / 1000)
-  const usec = micros % 1e6
-  const date = new Date(Math.floor(micros / 1e6) * 1000)
-  const iso = date.toISOString().slice(0, 19)
-  if (short) return `[${iso}.${String(usec).padStart(6, '0')}] `
-  const day = String(date.getUTCDate()).padStart(2)
-  const text = `${DAYS[date.getUTCDay()]} ${MONTHS[date.getUTCMonth()]} ${day} ${iso.slice(11)} ${date.getUTCFullYear()}`
-  return `Timestamp: ${text} ${usec} usec\n`
 }
 
 function header(monitor: Monitor, label: string, nsid: number | undefined): void {

@@ -1,29 +1,10 @@
 /** Listing of links: `ip link show`, the link lines of `ip address show`, and `ip monitor link`. */
 
 import { isSysError } from '../../src/uapi/errno.ts'
-import {
-  IFF_ALLMULTI,
-  IFF_AUTOMEDIA,
-  IFF_BROADCAST,
-  IFF_DEBUG,
-  IFF_DORMANT,
-  IFF_DYNAMIC,
-  IFF_ECHO,
-  IFF_LOOPBACK,
-  IFF_LOWER_UP,
-  IFF_MASTER,
-  IFF_MULTICAST,
-  IFF_NOARP,
-  IFF_NOTRAILERS,
-  IFF_POINTOPOINT,
-  IFF_PORTSEL,
-  IFF_PROMISC,
-  IFF_RUNNING,
-  IFF_SLAVE,
-  IFF_UP,
-} from '../../src/uapi/if.ts'
+import { IFF_POINTOPOINT, IFF_UP } from '../../src/uapi/if.ts'
 import { type LinkAttrs, type LinkMessage, RTM_DELLINK } from '../../src/uapi/rtnetlink.ts'
 import { AF_PACKET } from '../../src/uapi/socket.ts'
+import { printLinkFlags, printNameAndLink } from '../lib/link_line.ts'
 import { llAddrN2a, llTypeName } from '../lib/lladdr.ts'
 import type { Color, Printer } from '../lib/printer.ts'
 import { linkMessage } from '../lib/rtnl.ts'
@@ -31,44 +12,6 @@ import type { IpContext } from './context.ts'
 import type { LinkFilter } from './link_filter.ts'
 import { linkKind } from './linkinfo/index.ts'
 import { printLinkStats } from './print_stats.ts'
-
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [IFF_LOOPBACK, 'LOOPBACK'],
-  [IFF_BROADCAST, 'BROADCAST'],
-  [IFF_POINTOPOINT, 'POINTOPOINT'],
-  [IFF_MULTICAST, 'MULTICAST'],
-  [IFF_NOARP, 'NOARP'],
-  [IFF_ALLMULTI, 'ALLMULTI'],
-  [IFF_PROMISC, 'PROMISC'],
-  [IFF_MASTER, 'MASTER'],
-  [IFF_SLAVE, 'SLAVE'],
-  [IFF_DEBUG, 'DEBUG'],
-  [IFF_DYNAMIC, 'DYNAMIC'],
-  [IFF_AUTOMEDIA, 'AUTOMEDIA'],
-  [IFF_PORTSEL, 'PORTSEL'],
-  [IFF_NOTRAILERS, 'NOTRAILERS'],
-  [IFF_UP, 'UP'],
-  [IFF_LOWER_UP, 'LOWER_UP'],
-  [IFF_DORMANT, 'DORMANT'],
-  [IFF_ECHO, 'ECHO'],
-]
-
-/** Writes `<BROADCAST,UP> `. @param mdown whether the lower device is down */
-export function printLinkFlags(out: Printer, ifFlags: number, mdown: boolean): void {
-  const words: string[] = []
-  if ((ifFlags & IFF_UP) !== 0 && (ifFlags & IFF_RUNNING) === 0) words.push('NO-CARRIER')
-  let flags = ifFlags & ~IFF_RUNNING
-  for (const [bit, name] of FLAG_NAMES) {
-    if ((flags & bit) === 0) continue
-    flags &= ~bit
-    words.push(name)
-  }
-  if (flags !== 0) words.push((flags >>> 0).toString(16))
-  if (mdown) words.push('M-DOWN')
-  out.openArray('flags', '<')
-  for (const [i, word] of words.entries()) out.put(undefined, word, i === 0 ? word : `,${word}`)
-  out.closeArray('> ')
-}
 
 /** Names of IF_OPER_…, by number. */
 export const OPERSTATES: readonly string[] = [
@@ -95,38 +38,6 @@ function printOperstate(out: Printer, state: number, brief: boolean): void {
     out.text('state ')
     out.put('operstate', name, `${name} `, operstateColor(state))
   }
-}
-
-/**
- * Writes a link's name with the lower device's, `eth0.5@eth0`.
- * @param format the text around the name
- * @returns whether the lower device is down
- */
-export function printNameAndLink(
-  ctx: IpContext,
-  out: Printer,
-  format: (name: string) => string,
-  attrs: LinkAttrs,
-): boolean {
-  const name = attrs.ifname ?? ''
-  const lower = attrs.link
-  let shown: string | undefined
-  let mdown = false
-  if (lower === 0) {
-    if (out.isJson) out.json('link', null)
-    else shown = 'NONE'
-  } else if (lower !== undefined && attrs.linkNetnsid !== undefined) {
-    if (out.isJson) out.json('link_index', lower)
-    else shown = `if${lower}`
-  } else if (lower !== undefined) {
-    const lowerName = ctx.links.indexToName(lower)
-    if (out.isJson) out.json('link', lowerName)
-    else shown = lowerName
-    mdown = !ctx.links.indexIsUp(lower)
-  }
-  const full = shown === undefined ? name : `${name}@${shown}`
-  out.put('ifname', full, format(full), 'ifname')
-  return mdown
 }
 
 /** The send queue's length: of the message, or asked for where the message (an AF_INET6 dump) lacks it. */
@@ -331,7 +242,7 @@ export function printLink(
   if (!selectsMore(filter, attrs)) return 'skipped'
   if (message.type === RTM_DELLINK) out.put('deleted', true, 'Deleted ')
   if (opts.brief) {
-    const mdown = printNameAndLink(ctx, out, name => `${name.padEnd(16)} `, attrs)
+    const mdown = printNameAndLink(ctx.links, out, name => `${name.padEnd(16)} `, attrs)
     if (attrs.operstate !== undefined) printOperstate(out, attrs.operstate, true)
     if (filter.family === AF_PACKET) {
       if (attrs.address !== undefined) {
@@ -344,7 +255,7 @@ export function printLink(
     return 'silent'
   }
   out.put('ifindex', message.index, `${message.index}: `)
-  const mdown = printNameAndLink(ctx, out, name => `${name}: `, attrs)
+  const mdown = printNameAndLink(ctx.links, out, name => `${name}: `, attrs)
   printLinkFlags(out, message.ifFlags, mdown)
   if (attrs.mtu !== undefined) out.put('mtu', attrs.mtu, `mtu ${attrs.mtu >>> 0} `)
   if (attrs.qdisc !== undefined) out.put('qdisc', attrs.qdisc, `qdisc ${attrs.qdisc} `)

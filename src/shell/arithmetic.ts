@@ -67,9 +67,9 @@ class Evaluator {
   run(): bigint {
     if (this.text.trim() === '') return 0n
     this.next()
-    if (this.token.kind === 'end') return 0n
+    if (this.atEnd()) return 0n
     const value = this.comma()
-    if (this.token.kind !== 'end') {
+    if (!this.atEnd()) {
       const known = this.token.kind !== 'op' || /^[-+*/%<>=!&|^~?:,()]/.test(this.token.op)
       this.fail(known ? 'syntax error in expression' : 'syntax error: invalid arithmetic operator', this.token.start)
     }
@@ -122,6 +122,10 @@ class Evaluator {
     }
     this.pos++
     this.token = { kind: 'op', op: rest[0]!, start }
+  }
+
+  private atEnd(): boolean {
+    return this.token.kind === 'end'
   }
 
   private closing(open: number): number {
@@ -184,7 +188,7 @@ class Evaluator {
       const operator: Token = this.token
       if (operator.kind === 'op' && ASSIGNMENTS.has(operator.op) && !(operator.op === '=' && this.text[this.pos] === '=')) {
         this.next()
-        if (this.token.kind === 'end') this.fail('syntax error: operand expected', operator.start)
+        if (this.atEnd()) this.fail('syntax error: operand expected', operator.start)
         let value = this.assignment()
         if (operator.op !== '=') {
           const op = operator.op.slice(0, -1)
@@ -208,12 +212,12 @@ class Evaluator {
     if (!this.isOp('?')) return condition
     const question = this.token.start
     this.next()
-    if (this.token.kind === 'end' || this.isOp(':')) this.fail('expression expected', this.token.kind === 'end' ? question : this.token.start)
+    if (this.atEnd() || this.isOp(':')) this.fail('expression expected', this.atEnd() ? question : this.token.start)
     const yes = this.skippedUnless(condition !== 0n, () => this.comma())
-    if (!this.isOp(':')) this.fail("`:' expected for conditional expression", this.token.kind === 'end' ? this.previous : this.token.start)
+    if (!this.isOp(':')) this.fail("`:' expected for conditional expression", this.atEnd() ? this.previous : this.token.start)
     const colon = this.token.start
     this.next()
-    if (this.token.kind === 'end') this.fail('expression expected', colon)
+    if (this.atEnd()) this.fail('expression expected', colon)
     const no = this.skippedUnless(condition === 0n, () => this.assignment())
     return condition !== 0n ? yes : no
   }
@@ -327,7 +331,7 @@ class Evaluator {
         const target = this.token
         if (target.kind !== 'name') {
           // two signs in a row
-          if (this.token.kind === 'end') this.fail('syntax error: operand expected', token.start + 1)
+          if (this.atEnd()) this.fail('syntax error: operand expected', token.start + 1)
           return this.unary()
         }
         this.next()
@@ -361,7 +365,7 @@ class Evaluator {
           if (++this.nesting > MAX_DEPTH) this.fail('expression recursion level exceeded', token.start)
           this.next()
           const value = this.comma()
-          if (!this.isOp(')')) this.fail("missing `)'", this.token.kind === 'end' ? this.previous : this.token.start)
+          if (!this.isOp(')')) this.fail("missing `)'", this.atEnd() ? this.previous : this.token.start)
           this.next()
           this.nesting--
           return value

@@ -254,7 +254,7 @@ export async function runCommand(sh: Shell, command: CommandNode, last: boolean)
     case 'SimpleCommand':
       return runSimple(sh, command, last)
     case 'FunctionDef':
-      return command.coproc === true ? coprocess(sh, command) : defineFunction(sh, command)
+      return (command as FunctionDefNode).coproc === true ? coprocess(sh, command) : defineFunction(sh, command)
     case 'Subshell':
       return subshell(sh, command, last)
     default:

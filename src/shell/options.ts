@@ -112,10 +112,22 @@ export class Options {
     const copy = new Options()
     copy.set.clear()
     copy.shopt.clear()
-    for (const name of this.set) copy.setOption(name, true)
-    for (const name of this.shopt) copy.setShopt(name, true)
+    for (const name of this.set) copy.set.add(name)
+    for (const name of this.shopt) copy.shopt.add(name)
+    copy.refresh()
     copy.started = this.started
     return copy
+  }
+
+  /** @returns names of the options of `set` that are on, for `restore` */
+  snapshot(): readonly string[] {
+    return [...this.set]
+  }
+
+  restore(names: readonly string[]): void {
+    this.set.clear()
+    for (const name of names) this.set.add(name)
+    this.refresh()
   }
 
   /** @returns whether an option of `set -o` is on */

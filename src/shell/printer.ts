@@ -330,7 +330,7 @@ class Printer {
         this.simple(command)
         return
       case 'FunctionDef':
-        if (command.coproc === true) {
+        if ((command as FunctionDefNode).coproc === true) {
           this.out += `coproc ${command.name} `
           const [statement] = command.body.type === 'Group' ? command.body.body : []
           const only = statement?.pipelines[0]?.commands[0]

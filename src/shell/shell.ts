@@ -3,20 +3,22 @@
  * its own.
  */
 import { isSysError, strerror } from '../uapi/errno.ts'
+import { S_IFMT, S_IFREG } from '../uapi/fs.ts'
 import type { Process, Program } from '../uapi/process.ts'
-import { Signal } from '../uapi/signal.ts'
 import { evaluate } from './arithmetic.ts'
 import { decode, encode, fromBytes, toBytes } from '../../commands/coreutils/lib/bytes.ts'
-import { DiscardJump, ExitJump, isJump, LoopJump, ReturnJump, ShellError } from './control.ts'
+import { DiscardJump, ExitJump, LoopJump, ReturnJump, ShellError } from './control.ts'
 import { runStatements } from './execute.ts'
-import { exitStatus, JobTable } from './jobs.ts'
+import { leaveJobControl } from './job_control.ts'
+import { JobTable } from './jobs.ts'
 import { ShellSyntaxError } from './lexer.ts'
 import { Options } from './options.ts'
 import { BadSubstitution, parseUnit } from './parser.ts'
 import { declareQuote } from './quote.ts'
 import { readUnit, type Unit } from './reader.ts'
 import { defineSpecials, importEnvironment } from './special.ts'
-import type { FunctionDefNode } from './syntax.ts'
+import { runProgramWords, runSimple } from './simple.ts'
+import type { FunctionDefNode, WordNode } from './syntax.ts'
 import { Traps } from './traps.ts'
 import { Attr, type Variable, Variables } from './variables.ts'
 
@@ -41,6 +43,8 @@ export interface Frame {
   readonly callLine: number
   /** whether `return` ends it */
   readonly args: readonly string[]
+  /** options to put back at its end, after `local -` */
+  options?: readonly string[]
 }
 
 /** How a shell is set up. */
@@ -118,6 +122,12 @@ export class Shell {
   readonly disabledBuiltins = new Set<string>()
   /** names of the temporary descriptors of process substitutions of the command being run */
   substitutionFds: number[] = []
+  /** `exit` has warned of stopped jobs */
+  exitWarned = false
+  /** what ulimit set */
+  readonly limits = new Map<string, string>()
+  /** completions that complete defined, as it lists them */
+  readonly completions = new Map<string, string>()
   /** here-documents made, for their names */
   temporaryFiles = 0
   /** a command substitution is being run: no job messages */
@@ -166,6 +176,8 @@ export class Shell {
       this.lastBackgroundPid = parent.lastBackgroundPid
       this.shellPid = parent.shellPid
       this.level = parent.level + 1
+      this.interactive = parent.interactive
+      this.terminal = parent.terminal
       this.tested = parent.tested
       this.loops = parent.loops
       this.savedFds = new Set(parent.savedFds)
@@ -209,7 +221,9 @@ export class Shell {
 
   private async runAsChild(body: (child: Shell) => Promise<number>): Promise<number> {
     this.interactive = false
+    if (this.terminal !== undefined) leaveJobControl(this)
     this.terminal = undefined
+    this.options.setOption('monitor', false)
     this.traps.resetInChild(this)
     for (const fd of this.savedFds) this.closeQuietly(fd)
     this.savedFds.clear()
@@ -561,6 +575,7 @@ export class Shell {
       return await body()
     } finally {
       this.frames = frames
+      if (frame.options !== undefined) this.options.restore(frame.options)
     }
   }
 
@@ -575,18 +590,47 @@ export class Shell {
     return status
   }
 
-  /** Waits for a child. @returns how it ended */
-  async waitChild(pid: number): Promise<number> {
-    for (;;) {
-      try {
-        const status = await this.proc.waitpid(pid)
-        return exitStatus(status)
-      } catch (error) {
-        if (isSysError(error) && strerror(error.errno) === 'Interrupted system call') continue
-        if (isSysError(error)) return 127
-        throw error
-      }
+  /** Runs a command whose words are already expanded. */
+  runWords(words: readonly string[]): Promise<number> {
+    const parts = words.map((value): WordNode => ({ type: 'Word', parts: [{ type: 'SingleQuoted', value }] }))
+    return runSimple(this, { type: 'SimpleCommand', assignments: [], name: parts[0]!, args: parts.slice(1), redirections: [], line: this.line }, false)
+  }
+
+  /** Runs a program, never a function or a builtin. `file`: where it is, if that is known. */
+  runExternal(words: readonly string[], file?: string): Promise<number> {
+    return runProgramWords(this, words, file)
+  }
+
+  /** Gets ready to be replaced by a program. */
+  prepareExec(): void {
+    for (const fd of this.savedFds) this.closeQuietly(fd)
+    this.savedFds.clear()
+  }
+
+  /** @returns whether a file can be run as a command */
+  isProgram(file: string): boolean {
+    try {
+      return (this.proc.stat(decode(file)).mode & S_IFMT) === S_IFREG && this.proc.access(decode(file), 1)
+    } catch (error) {
+      if (isSysError(error)) return false
+      throw error
     }
+  }
+
+  /** @returns whether a descriptor is a terminal */
+  isTerminal(fd: number): boolean {
+    try {
+      return this.proc.isatty(fd)
+    } catch (error) {
+      if (isSysError(error)) return false
+      throw error
+    }
+  }
+
+  /** `local -`: options are put back when the function returns. */
+  saveOptions(): void {
+    const frame = this.frames[this.frames.length - 1]
+    if (frame !== undefined) frame.options ??= this.options.snapshot()
   }
 }
 
@@ -601,11 +645,3 @@ function dashSyntax(message: string): string {
   if (message.includes('unexpected end of file') || quote !== undefined) return 'Syntax error: end of file unexpected'
   return `Syntax error: ${message}`
 }
-
-/** @returns whether a thrown value belongs to the shell's own flow, not to an error in it */
-export function isShellFlow(error: unknown): boolean {
-  return isJump(error) || error instanceof ShellError || isSysError(error)
-}
-
-/** Signals that an interactive shell does not die of. */
-export const INTERACTIVE_SIGNALS = [Signal.SIGINT, Signal.SIGTERM, Signal.SIGQUIT, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU] as const

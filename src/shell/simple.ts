@@ -276,6 +276,16 @@ async function runProgram(sh: Shell, node: SimpleNode, words: readonly string[],
   return waitForeground(sh, new Job([process], text, monitor ? pid : undefined, true, sh.pwd))
 }
 
+/** Runs a program whose words are already expanded. */
+export async function runProgramWords(sh: Shell, words: readonly string[], file?: string): Promise<number> {
+  const monitor = sh.options.on('monitor')
+  if (file === undefined && !words[0]!.includes('/')) findProgram(sh, words[0]!, true)
+  const pid = sh.forkShell(child => execProgram(child, file === undefined ? words : [file, ...words.slice(1)], { argv0: words[0]! }), monitor ? { pgid: 0 } : {})
+  const text = words.join(' ')
+  const process: JobProcess = { pid, text, state: 'running', status: undefined }
+  return waitForeground(sh, new Job([process], text, monitor ? pid : undefined, true, sh.pwd))
+}
+
 /** @returns the file that a command name without a slash means; undefined if there is none */
 export function findProgram(sh: Shell, name: string, remember: boolean): string | undefined {
   const hashed = sh.hash.get(name)

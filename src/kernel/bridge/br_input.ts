@@ -11,12 +11,10 @@ import {
   BR_STATE_DISABLED,
   BR_STATE_FORWARDING,
   BR_STATE_LEARNING,
-  BROPT_NEIGH_SUPPRESS_ENABLED,
   BROPT_NO_LL_LEARN,
   type NetBridge,
   type NetBridgePort,
 } from './br.ts'
-import { brProxySuppress } from './br_arp_nd_proxy.ts'
 import { fdbUpdate } from './br_fdb.ts'
 import { BR_PKT_BROADCAST, BR_PKT_MULTICAST, BR_PKT_UNICAST, brFlood, brForward, brMulticastFlood } from './br_forward.ts'
 import { brMulticastRcv, multicastTargets } from './br_multicast.ts'
@@ -97,7 +95,6 @@ function handleFrameFinish(port: NetBridgePort, skb: SkBuff): void {
     return
   }
   if ((port.flags & BR_ISOLATED) !== 0) skb.cbFlags |= BR_CB_SRC_ISOLATED
-  if (br.opt(BROPT_NEIGH_SUPPRESS_ENABLED)) brProxySuppress(br, port, skb, vid)
   if (type === BR_PKT_UNICAST) {
     const entry = br.fdb.find(buf, at, vid)
     if (entry !== undefined) {

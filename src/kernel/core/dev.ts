@@ -283,6 +283,10 @@ export class NetCore {
     return NET_RX_DROP
   }
 
+  /** set by netfilter: the bridge family's hooks on a frame that comes into a bridge, or leaves it; false where it has taken the frame */
+  bridgePrerouting: IngressHook | undefined
+  bridgeForward: IngressHook | undefined
+
   /** set by 8021q: takes the tag of a frame into the skb; false where the frame was dropped */
   untag: ((skb: SkBuff) => boolean) | undefined
   /** set by 8021q: the VLAN device of a tagged frame, undefined where there is none, null where it was dropped */

@@ -5,7 +5,8 @@
 import { ETH_P_8021AD } from '../../uapi/if.ts'
 import { NETIF_F_CSUM_MASK, NETIF_F_HW_VLAN_CTAG_TX, NETIF_F2_HW_VLAN_STAG_TX } from './features.ts'
 import type { NetDevice } from './net_device.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from './skbuff.ts'
+import { skbChecksumHelp } from './skb_checksum.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from './skbuff.ts'
 
 /** Bytes of a VLAN tag. */
 export const VLAN_HLEN = 4
@@ -31,29 +32,6 @@ export function vlanHwaccelPushInside(skb: SkBuff): void {
   skb.protocol = skb.vlanProto
   skb.vlanProto = 0
   skb.vlanTci = 0
-}
-
-/** @returns the ones'-complement sum of bytes, not folded, as a number below 2^32 */
-function csumPartial(buf: Uint8Array, from: number, to: number): number {
-  let sum = 0
-  let i = from
-  for (; i + 1 < to; i += 2) sum += (buf[i]! << 8) | buf[i + 1]!
-  if (i < to) sum += buf[i]! << 8
-  return sum
-}
-
-/** Stores a transport checksum that was left for the device (skb_checksum_help). */
-export function skbChecksumHelp(skb: SkBuff): void {
-  const at = skb.csumStart + skb.csumOffset
-  skb.unshare()
-  let sum = csumPartial(skb.buf, skb.csumStart, skb.tail)
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
-  const checksum = ~sum & 0xffff
-  // zero would mean there is none
-  const stored = checksum === 0 ? 0xffff : checksum
-  skb.buf[at] = stored >> 8
-  skb.buf[at + 1] = stored & 0xff
-  skb.ipSummed = CHECKSUM_NONE
 }
 
 /** Makes a frame one that the device can send (validate_xmit_skb, but for segmentation). */

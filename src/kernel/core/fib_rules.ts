@@ -238,9 +238,13 @@ export class FibRules<R extends FibRule = FibRule, F extends FibFlow = FibFlow, 
 /** The families that have rules in a namespace, in the order in which they came. */
 const key = pernetKey<FibRules[]>('fib_rules')
 
-/** Makes the empty registry of a namespace. */
-export function fibRulesNetInit(net: Net): void {
-  net.set(key, [])
+function familiesOf(net: Net): FibRules[] {
+  let all = net.at(key) as FibRules[] | undefined
+  if (all === undefined) {
+    all = []
+    net.set(key, all)
+  }
+  return all
 }
 
 /** Gives a family its rules in a namespace (fib_rules_register). */
@@ -249,23 +253,23 @@ export function fibRulesRegister<R extends FibRule, F extends FibFlow, A extends
   ops: FibRulesOps<R, F, A>,
 ): FibRules<R, F, A> {
   const rules = new FibRules(net, ops)
-  net.at(key).push(rules as unknown as FibRules)
+  familiesOf(net).push(rules as unknown as FibRules)
   return rules
 }
 
 /** Takes a family's rules away, as its end does (fib_rules_unregister). */
 export function fibRulesUnregister(net: Net, family: number): void {
-  const all = net.at(key)
+  const all = familiesOf(net)
   const at = all.findIndex(rules => rules.ops.family === family)
   if (at >= 0) all.splice(at, 1)
 }
 
 /** @returns the rules of every family, in order of registration */
 export function fibRulesFamilies(net: Net): readonly FibRules[] {
-  return net.at(key)
+  return familiesOf(net)
 }
 
 /** @returns a family's rules */
 export function fibRulesOf(net: Net, family: number): FibRules | undefined {
-  return net.at(key).find(rules => rules.ops.family === family)
+  return familiesOf(net).find(rules => rules.ops.family === family)
 }

@@ -15,7 +15,7 @@ import {
 } from '../../uapi/rtnetlink.ts'
 import { AF_UNSPEC } from '../../uapi/socket.ts'
 import type { Kernel } from '../kernel.ts'
-import { type FibRule, type FibRules, fibRulesFamilies, fibRulesNetInit, fibRulesOf } from './fib_rules.ts'
+import { type FibRule, type FibRules, fibRulesFamilies, fibRulesOf } from './fib_rules.ts'
 import type { NetDevice } from './net_device.ts'
 import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
 
@@ -238,7 +238,6 @@ function detach(rules: FibRules, dev: NetDevice): void {
 
 /** Registers the rules of all families with a kernel; families add theirs in every namespace. */
 export function fibRulesInit(kernel: Kernel): void {
-  kernel.registerPernet({ init: fibRulesNetInit })
   kernel.rtnl.register(AF_UNSPEC, RTM_NEWRULE, { doit: newRule })
   kernel.rtnl.register(AF_UNSPEC, RTM_DELRULE, { doit: delRule })
   kernel.rtnl.register(AF_UNSPEC, RTM_GETRULE, { dumpit: dumpRules })

@@ -1,6 +1,9 @@
 /** Cutting an IPv4 packet into fragments (RFC 791 §3.2). */
+import { Errno } from '../../uapi/errno.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { skbChecksumHelp } from '../core/skb_checksum.ts'
+import { Sock } from '../core/sock.ts'
+import { skbTruesize } from '../core/truesize.ts'
 import {
   get16,
   IP_DF,
@@ -15,7 +18,6 @@ import {
 } from './ip.ts'
 import { ipOptionsFragment, skbOptions } from './ip_options.ts'
 import { IPSTATS_MIB_FRAGCREATES, IPSTATS_MIB_FRAGFAILS, IPSTATS_MIB_FRAGOKS, ipInc } from './snmp.ts'
-import { skbTruesize } from '../core/truesize.ts'
 
 /** Gives a fragment what the packet carries beside its bytes (ip_copy_metadata). */
 function copyMetadata(to: SkBuff, from: SkBuff): void {
@@ -37,11 +39,6 @@ function copyMetadata(to: SkBuff, from: SkBuff): void {
   }
 }
 
-/** What charges packets it sends: sockets. */
-interface ChargingOwner {
-  setOwnerW(skb: SkBuff): void
-}
-
 /**
  * Cuts a packet and gives each piece to `output` (ip_do_fragment). Takes the packet over.
  * @param mtu bytes @returns 0, or the error of the piece that could not be sent
@@ -56,11 +53,16 @@ export function ipDoFragment(skb: SkBuff, mtu: number, output: (skb: SkBuff) => 
   const { buf, networkHeader: iph } = skb
   const hlen = (buf[iph]! & 15) * 4
   const room = mtu - hlen
+  if (room < 8) {
+    ipInc(net, IPSTATS_MIB_FRAGFAILS)
+    skb.free('ip_do_fragment', 'PKT_TOO_BIG')
+    return -Errno.EMSGSIZE
+  }
   const reserved = dev.llReserved
   const df = (skb.cbFlags & IPSKB_FRAG_PMTU) !== 0 ? IP_DF : 0
   const field = get16(buf, iph + OFF_FRAG_OFF)
   const more = field & IP_MF
-  const owner = skb.owner as ChargingOwner | null
+  const { owner } = skb
   let offset = (field & IP_OFFSET) << 3
   let left = skb.len - hlen
   let from = skb.data + hlen
@@ -74,7 +76,7 @@ export function ipDoFragment(skb: SkBuff, mtu: number, output: (skb: SkBuff) => 
     const at = piece.put(hlen + len)
     piece.networkHeader = at
     piece.transportHeader = at + hlen
-    owner?.setOwnerW(piece)
+    if (owner instanceof Sock) owner.setOwnerW(piece)
     piece.buf.set(buf.subarray(iph, iph + hlen), at)
     piece.buf.set(buf.subarray(from, from + len), at + hlen)
     const first = offset === 0

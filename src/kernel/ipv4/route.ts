@@ -6,6 +6,7 @@
 import { RTM_GETROUTE } from '../../uapi/rtnetlink.ts'
 import { AF_INET } from '../../uapi/socket.ts'
 import { fibRulesInit } from '../core/fib_rules_nl.ts'
+import { rtnlDumpAllInit } from '../core/rtnl_dump_all.ts'
 import type { Kernel } from '../kernel.ts'
 import { devinetInit } from './devinet.ts'
 import { fibInit } from './fib_frontend.ts'
@@ -35,6 +36,7 @@ export function ipRtInit(kernel: Kernel): void {
       inetpeerInit(net)
     },
   })
+  rtnlDumpAllInit(kernel)
   fibRulesInit(kernel)
   nexthopInit(kernel)
   devinetInit(kernel)

@@ -40,7 +40,7 @@ import { inet6IfaNotify } from './addrconf_fill.ts'
 import { addrconfJoinAnycast, addrconfLeaveAnycast } from './anycast.ts'
 import { IPV6_DEVCONF_DISABLE_IPV6, IPV6_DEVCONF_FORWARDING } from './devconf.ts'
 import { fib6Locate } from './fib6_trie.ts'
-import { Inet6Ifaddr, type Inet6Dev, INFINITY_LIFE_TIME } from './if_inet6.ts'
+import { INFINITY_LIFE_TIME, type Inet6Dev, Inet6Ifaddr } from './if_inet6.ts'
 import { inet6AddrsKey, ipv6GetIfaddr } from './inet6_addr.ts'
 import { type Fib6Info, fib6Key, RTF_DEFAULT, RTF_EXPIRES, RTF_UP, setExpires } from './ip6_fib.ts'
 import { addrconfLeaveSolict } from './mcast.ts'
@@ -115,7 +115,10 @@ function linkDevAddr(idev: Inet6Dev, ifp: Inet6Ifaddr): void {
 }
 
 /** What happens to a prefix route when one of its addresses goes. */
-type PrefixCleanup = { readonly action: 'keep' | 'delete' } | { readonly action: 'expire'; readonly at: number }
+type PrefixCleanup =
+  | { readonly action: 'keep' }
+  | { readonly action: 'delete' }
+  | { readonly action: 'expire'; readonly at: number }
 
 /** @returns what the other addresses of the prefix want (check_cleanup_prefix_route) */
 export function checkCleanupPrefixRoute(ifp: Inet6Ifaddr): PrefixCleanup {
@@ -123,7 +126,8 @@ export function checkCleanupPrefixRoute(ifp: Inet6Ifaddr): PrefixCleanup {
   let at = idev.dev.net.kernel.clock.now
   let expire = false
   for (const other of idev.addrs) {
-    if (other === ifp || other.prefixLen !== ifp.prefixLen || !prefixEqual(other.addr, ifp.addr, ifp.prefixLen)) continue
+    if (other === ifp || other.prefixLen !== ifp.prefixLen || !prefixEqual(other.addr, ifp.addr, ifp.prefixLen))
+      continue
     if ((other.flags & (IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE)) !== 0) return { action: 'keep' }
     expire = true
     at = Math.max(at, other.tstamp + other.validLft * NSEC_PER_SEC)

@@ -32,8 +32,8 @@ import {
   ipv6DevconfKey,
 } from './devconf.ts'
 import { type Inet6Dev, in6Dev } from './if_inet6.ts'
-import { ipv6DevMcDec, ipv6DevMcInc } from './mcast.ts'
 import { fib6Key } from './ip6_fib.ts'
+import { ipv6DevMcDec, ipv6DevMcInc } from './mcast.ts'
 import { rt6PurgeDfltRouters } from './route_sync.ts'
 import type { Ipv6ConfOps } from './sysctl_devconf6.ts'
 
@@ -66,12 +66,7 @@ function* idevs(net: Net): Generator<Inet6Dev> {
  * conf.*.forwarding was written (addrconf_fixup_forwarding).
  * @param conf `all`, `default` or a device's configuration, which holds the new value @param old the value before
  */
-export function addrconfFixupForwarding(
-  net: Net,
-  conf: Ipv6Devconf,
-  dev: NetDevice | undefined,
-  old: number,
-): void {
+export function addrconfFixupForwarding(net: Net, conf: Ipv6Devconf, dev: NetDevice | undefined, old: number): void {
   const { all, dflt } = net.at(ipv6DevconfKey)
   const value = conf.data[IPV6_DEVCONF_FORWARDING]!
   const changed = (value === 0) !== (old === 0)

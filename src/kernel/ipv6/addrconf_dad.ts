@@ -11,6 +11,7 @@ import {
   RTM_NEWADDR,
 } from '../../uapi/rtnetlink.ts'
 import { NSEC_PER_SEC, TICK_NSEC, Timer } from '../core/clock.ts'
+import { NEIGH_VAR_RETRANS_TIME } from '../core/neigh_parms.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import {
   addrEqual,
@@ -18,8 +19,8 @@ import {
   IN6ADDR_ANY,
   IN6ADDR_LINKLOCAL_ALLNODES,
   IN6ADDR_LINKLOCAL_ALLROUTERS,
-  in6,
   IPV6_ADDR_LINKLOCAL,
+  in6,
   solicitedNode,
 } from './addr.ts'
 import { ipv6AddAddr, ipv6DelAddr, ipv6IfaNotify } from './addrconf.ts'
@@ -252,7 +253,8 @@ function lonelyLladdr(ifp: Inet6Ifaddr): boolean {
   for (let i = addrs.length - 1; i >= 0; i--) {
     const other = addrs[i]!
     if (other.scope > IPV6_ADDR_LINKLOCAL) break
-    if (other !== ifp && other.scope === IPV6_ADDR_LINKLOCAL && (other.flags & relevant) === IFA_F_PERMANENT) return false
+    if (other !== ifp && other.scope === IPV6_ADDR_LINKLOCAL && (other.flags & relevant) === IFA_F_PERMANENT)
+      return false
   }
   return true
 }
@@ -321,8 +323,7 @@ function rsTimer(idev: Inet6Dev): void {
   if (next > longest) next = jitter(idev, longest, 900000)
   idev.rsInterval = next
   const { clock } = idev.dev.net.kernel
-  const wait =
-    idev.rsProbes === max ? idev.cnf.data[IPV6_DEVCONF_ROUTER_SOLICITATION_DELAY]! * NSEC_PER_SEC : next
+  const wait = idev.rsProbes === max ? idev.cnf.data[IPV6_DEVCONF_ROUTER_SOLICITATION_DELAY]! * NSEC_PER_SEC : next
   clock.mod(idev.rsTimer, clock.now + wait)
 }
 

@@ -41,18 +41,12 @@ import {
   IN6ADDR_LINKLOCAL_ALLNODES,
   IN6ADDR_LINKLOCAL_ALLROUTERS,
   IN6ADDR_LOOPBACK,
-  in6,
   type In6Addr,
   IPV6_ADDR_LINKLOCAL,
   IPV6_ADDR_LOOPBACK,
+  in6,
 } from './addr.ts'
-import {
-  addrconfAddMroute,
-  addrconfPrefixRoute,
-  ipv6AddAddr,
-  ipv6DelAddr,
-  ipv6IfaNotify,
-} from './addrconf.ts'
+import { addrconfAddMroute, addrconfPrefixRoute, ipv6AddAddr, ipv6DelAddr, ipv6IfaNotify } from './addrconf.ts'
 import { addrconfDadRun, addrconfDadStart, addrconfTimersInit, allowOptimisticDad } from './addrconf_dad.ts'
 import { ipv6GenerateEui64, ipv6GenerateStableAddress } from './addrconf_iid.ts'
 import { inet6IfinfoNotify, inet6NetconfNotify } from './addrconf_link.ts'
@@ -75,22 +69,15 @@ import {
   IN6_ADDR_GEN_MODE_EUI64,
   IN6_ADDR_GEN_MODE_RANDOM,
   IN6_ADDR_GEN_MODE_STABLE_PRIVACY,
+  INFINITY_LIFE_TIME,
   Inet6Dev,
   type Inet6Ifaddr,
-  INFINITY_LIFE_TIME,
   in6Dev,
 } from './if_inet6.ts'
 import { inet6AddrsKey } from './inet6_addr.ts'
 import { IPV6_MIN_MTU } from './ip6.ts'
 import { fib6Key } from './ip6_fib.ts'
-import {
-  addrconfLeaveSolict,
-  ipv6DevMcInc,
-  ipv6McDestroyDev,
-  ipv6McDown,
-  ipv6McInitDev,
-  ipv6McUp,
-} from './mcast.ts'
+import { addrconfLeaveSolict, ipv6DevMcInc, ipv6McDestroyDev, ipv6McDown, ipv6McInitDev, ipv6McUp } from './mcast.ts'
 import { ndTbl } from './ndisc.ts'
 import { snmp6RegisterDev, snmp6UnregisterDev } from './proc.ts'
 import { addrconfF6iAlloc } from './route_add.ts'
@@ -254,8 +241,7 @@ function restoreAddr(idev: Inet6Dev, ifp: Inet6Ifaddr): boolean {
     rt.refs++
     ifp.rt = rt
   }
-  if ((ifp.flags & IFA_F_NOPREFIXROUTE) === 0)
-    addrconfPrefixRoute(ifp.addr, ifp.prefixLen, ifp.rtPriority, dev, 0, 0)
+  if ((ifp.flags & IFA_F_NOPREFIXROUTE) === 0) addrconfPrefixRoute(ifp.addr, ifp.prefixLen, ifp.rtPriority, dev, 0, 0)
   if (ifp.state === 'preDad') addrconfDadStart(ifp)
   return true
 }

@@ -21,11 +21,11 @@ import {
   type In6Addr,
   IPV6_ADDR_LINKLOCAL,
   IPV6_ADDR_LOOPBACK,
-  IPV6_ADDR_SITELOCAL,
   IPV6_ADDR_SCOPE_SITELOCAL,
+  IPV6_ADDR_SITELOCAL,
   scopeOfType,
 } from './addr.ts'
-import { type Ifacaddr6, type Ifmcaddr6, type Inet6Dev, type Inet6Ifaddr, INFINITY_LIFE_TIME } from './if_inet6.ts'
+import { type Ifacaddr6, type Ifmcaddr6, INFINITY_LIFE_TIME, type Inet6Dev, type Inet6Ifaddr } from './if_inet6.ts'
 
 /** @returns an address's scope as rtnetlink has it (rt_scope) */
 export function rtScope(scope: number): number {

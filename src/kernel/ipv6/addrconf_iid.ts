@@ -40,7 +40,8 @@ function putEui48(addr: In6Addr, mac: Uint8Array): void {
 /** RFC 5214 §6.1: an IPv4 address behind 0:5efe, marked as unique where it is not private. */
 function putIsatap(addr: In6Addr, v4: Uint8Array): boolean {
   const [a, b] = v4
-  if (v4.length < 4 || a === undefined || b === undefined || (a === 0 && b === 0 && v4[2] === 0 && v4[3] === 0)) return false
+  if (v4.length < 4 || a === undefined || b === undefined || (a === 0 && b === 0 && v4[2] === 0 && v4[3] === 0))
+    return false
   const shared =
     a === 0 ||
     a === 10 ||

@@ -102,8 +102,7 @@ function setToken(idev: Inet6Dev, token: Uint8Array, extack: NetlinkExtAck): num
   if ((dev.flags & IFF_LOOPBACK) !== 0) return fail('Device is loopback')
   if ((dev.flags & IFF_NOARP) !== 0) return fail('Device does not do neighbour discovery')
   if (!ipv6AcceptRa(idev)) return fail('Router advertisement is disabled on device')
-  if (idev.cnf.data[IPV6_DEVCONF_ROUTER_SOLICITATIONS] === 0)
-    return fail('Router solicitation is disabled on device')
+  if (idev.cnf.data[IPV6_DEVCONF_ROUTER_SOLICITATIONS] === 0) return fail('Router solicitation is disabled on device')
   idev.token = new Uint8Array(16)
   idev.token.set(token.subarray(8), 8)
   if (!addrAny(token) && !idev.dead && (idev.ifFlags & IF_READY) !== 0) {
@@ -185,12 +184,7 @@ function fillNetconf(
 }
 
 /** Tells listeners of a configuration, or with `conf` undefined that it goes (inet6_netconf_notify_devconf). */
-export function inet6NetconfNotify(
-  net: Net,
-  ifindex: number,
-  conf: Ipv6Devconf | undefined,
-  part: NetconfPart,
-): void {
+export function inet6NetconfNotify(net: Net, ifindex: number, conf: Ipv6Devconf | undefined, part: NetconfPart): void {
   const type = conf === undefined ? RTM_DELNETCONF : RTM_NEWNETCONF
   net.kernel.rtnl.notify(net, RTNLGRP_IPV6_NETCONF, () => fillNetconf(type, ifindex, conf, part))
 }

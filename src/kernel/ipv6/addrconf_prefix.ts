@@ -36,22 +36,14 @@ import {
 import {
   IN6_ADDR_GEN_MODE_RANDOM,
   IN6_ADDR_GEN_MODE_STABLE_PRIVACY,
+  INFINITY_LIFE_TIME,
   type Inet6Dev,
   type Inet6Ifaddr,
-  INFINITY_LIFE_TIME,
   in6Dev,
 } from './if_inet6.ts'
 import { ipv6GetIfaddr } from './inet6_addr.ts'
 import { get32 } from './ip6.ts'
-import {
-  cleanExpires,
-  fib6Key,
-  RTF_ADDRCONF,
-  RTF_DEFAULT,
-  RTF_EXPIRES,
-  RTF_PREFIX_RT,
-  setExpires,
-} from './ip6_fib.ts'
+import { cleanExpires, fib6Key, RTF_ADDRCONF, RTF_DEFAULT, RTF_EXPIRES, RTF_PREFIX_RT, setExpires } from './ip6_fib.ts'
 
 /** An address's valid lifetime is not cut below this by an advertisement (RFC 4862 §5.5.3 e), seconds. */
 const MIN_VALID_LIFETIME = 2 * 3600

@@ -44,7 +44,7 @@ import { addrconfAddDev, ipv6FindIdev } from './addrconf_dev.ts'
 import { fillIfacaddr, fillIfaddr, fillIfmcaddr } from './addrconf_fill.ts'
 import { manageTempaddrs } from './addrconf_temp.ts'
 import { addrconfVerify } from './addrconf_verify.ts'
-import { type Inet6Ifaddr, INFINITY_LIFE_TIME, in6Dev } from './if_inet6.ts'
+import { INFINITY_LIFE_TIME, type Inet6Ifaddr, in6Dev } from './if_inet6.ts'
 import { ipv6GetIfaddr } from './inet6_addr.ts'
 import { cleanExpires, fib6Key, RTF_DEFAULT, RTF_EXPIRES, setExpires } from './ip6_fib.ts'
 import { mcAutojoin } from './mc_autojoin.ts'
@@ -52,12 +52,7 @@ import { IP6_RT_PRIO_ADDRCONF } from './route_add.ts'
 
 /** Flags that a request may set. */
 const SETTABLE =
-  IFA_F_NODAD |
-  IFA_F_HOMEADDRESS |
-  IFA_F_MANAGETEMPADDR |
-  IFA_F_NOPREFIXROUTE |
-  IFA_F_MCAUTOJOIN |
-  IFA_F_OPTIMISTIC
+  IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN | IFA_F_OPTIMISTIC
 
 /** What a request wants. */
 interface Request {

@@ -22,9 +22,7 @@ export const FUZZ_MINUS = NSEC_PER_SEC / 50
 export function regenAdvance(idev: Inet6Dev): number {
   const { data } = idev.cnf
   const retrans = Math.max(idev.ndParms.data[NEIGH_VAR_RETRANS_TIME]!, NSEC_PER_SEC / 100)
-  return Math.floor(
-    (data[IPV6_DEVCONF_REGEN_MAX_RETRY]! * data[IPV6_DEVCONF_DAD_TRANSMITS]! * retrans) / NSEC_PER_SEC,
-  )
+  return Math.floor((data[IPV6_DEVCONF_REGEN_MAX_RETRY]! * data[IPV6_DEVCONF_DAD_TRANSMITS]! * retrans) / NSEC_PER_SEC)
 }
 
 /** Chooses by how much the device's temporary addresses are deprecated early, anew where it exceeds its limit. */
@@ -47,10 +45,7 @@ export function ipv6CreateTempaddr(ifp: Inet6Ifaddr): boolean {
     if (data[IPV6_DEVCONF_USE_TEMPADDR]! <= 0) return false
     if (ifp.regenCount++ >= data[IPV6_DEVCONF_REGEN_MAX_RETRY]!) {
       data[IPV6_DEVCONF_USE_TEMPADDR] = -1
-      kernel.log.print(
-        6,
-        'IPv6: ipv6_create_tempaddr: regeneration time exceeded - disabled temporary address support',
-      )
+      kernel.log.print(6, 'IPv6: ipv6_create_tempaddr: regeneration time exceeded - disabled temporary address support')
       return false
     }
     const now = kernel.clock.now

@@ -1,15 +1,10 @@
 /** Lifetimes of addresses: they are deprecated, replaced if temporary, and deleted when their time comes. */
-import {
-  IFA_F_DEPRECATED,
-  IFA_F_PERMANENT,
-  IFA_F_TEMPORARY,
-  IFA_F_TENTATIVE,
-} from '../../uapi/rtnetlink.ts'
+import { IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TEMPORARY, IFA_F_TENTATIVE } from '../../uapi/rtnetlink.ts'
 import { NSEC_PER_SEC, Timer } from '../core/clock.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import { ipv6DelAddr, ipv6IfaNotify } from './addrconf.ts'
 import { FUZZ_MINUS, ipv6CreateTempaddr, regenAdvance } from './addrconf_temp.ts'
-import { type Inet6Ifaddr, INFINITY_LIFE_TIME } from './if_inet6.ts'
+import { INFINITY_LIFE_TIME, type Inet6Ifaddr } from './if_inet6.ts'
 import { inet6AddrsKey } from './inet6_addr.ts'
 
 /** Looks are at whole seconds where that is at most this late. */

@@ -1,5 +1,7 @@
 /** IPv6 in a kernel: what is registered, and what every namespace gets (inet6_init). */
 import { ETH_P_IPV6, IFF_LOOPBACK } from '../../uapi/if.ts'
+import { rtnlDumpAllInit } from '../core/rtnl_dump_all.ts'
+import { neighSysctlFollow } from '../core/sysctl_neigh.ts'
 import type { Kernel } from '../kernel.ts'
 import { ipv6ConfOps } from './addrconf_conf.ts'
 import { addrconfDevInit } from './addrconf_dev.ts'
@@ -11,12 +13,13 @@ import { Ipv6Devconf, ipv6DevconfKey } from './devconf.ts'
 import { ipv6ExthdrsInit } from './exthdrs.ts'
 import { fib6RulesInit } from './fib6_rules.ts'
 import { icmpv6Init } from './icmp.ts'
+import { in6Dev } from './if_inet6.ts'
 import { Inet6Addrs, inet6AddrsKey } from './inet6_addr.ts'
 import { inetPeer6Init } from './inetpeer6.ts'
 import { Fib6, fib6Key } from './ip6_fib.ts'
 import { ipv6Rcv } from './ip6_input.ts'
 import { mcAutojoinInit } from './mc_autojoin.ts'
-import { ndiscNetdevInit, ndTblInit } from './ndisc.ts'
+import { ndiscNetdevInit, ndTbl, ndTblInit } from './ndisc.ts'
 import { ipv6Key, NetnsIpv6 } from './netns_ipv6.ts'
 import { nexthop6Init } from './nexthop6.ts'
 import { ipv6ProcInit } from './proc.ts'
@@ -57,6 +60,7 @@ export function inet6Init(kernel: Kernel): void {
       fib6GcExit(net)
     },
   })
+  rtnlDumpAllInit(kernel)
   ndTblInit(kernel)
   ipv6AddrLabelInit(kernel)
   // the loopback device brings the namespace's last resorts with it
@@ -67,6 +71,7 @@ export function inet6Init(kernel: Kernel): void {
   addrconfDevInit(kernel)
   ndiscNetdevInit(kernel)
   addrconfSysctlFollow(kernel, ipv6ConfOps)
+  neighSysctlFollow(kernel, ndTbl(kernel), dev => in6Dev(dev)?.ndParms)
   addrconfLinkInit(kernel)
   addrconfRtnlInit(kernel)
   ip6RouteRtnlInit(kernel)

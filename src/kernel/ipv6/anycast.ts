@@ -3,9 +3,9 @@ import { Errno } from '../../uapi/errno.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { addrAny, addrEqual, addrHex, addrLinkLocal, addrPrefix, type In6Addr } from './addr.ts'
-import { addrconfJoinSolict, addrconfLeaveSolict } from './mcast.ts'
 import { type Inet6Dev, type Inet6Ifaddr, in6Dev } from './if_inet6.ts'
 import { fib6Key } from './ip6_fib.ts'
+import { addrconfJoinSolict, addrconfLeaveSolict } from './mcast.ts'
 import { addrconfF6iAlloc } from './route_add.ts'
 
 /** Joins an anycast address on a device (ipv6_dev_ac_inc). @returns 0 or a negative error */

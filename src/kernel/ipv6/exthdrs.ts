@@ -3,7 +3,14 @@ import { IPPROTO_DSTOPTS, IPPROTO_NONE, IPPROTO_ROUTING } from '../../uapi/socke
 import { PACKET_HOST, type SkBuff } from '../core/skbuff.ts'
 import { ICMPV6_HDR_FIELD, ICMPV6_UNK_OPTION, icmpv6ParamProb } from './icmp_send.ts'
 import { get16, get32, IPV6_HLEN, IPV6_MAXPLEN, OFF_DADDR, OFF_PAYLOAD_LEN } from './ip6.ts'
-import { IP6SKB_HOPBYHOP, IP6SKB_JUMBOGRAM, IP6SKB_RA_OTHER, IP6SKB_ROUTERALERT, IP6SKB_SRCRT, withNhoff } from './ip6cb.ts'
+import {
+  IP6SKB_HOPBYHOP,
+  IP6SKB_JUMBOGRAM,
+  IP6SKB_RA_OTHER,
+  IP6SKB_ROUTERALERT,
+  IP6SKB_SRCRT,
+  withNhoff,
+} from './ip6cb.ts'
 import { ipv6Key } from './netns_ipv6.ts'
 import { inet6AddProtocol } from './protocol6.ts'
 import type { Rt6Info } from './rt6_info.ts'

@@ -1,5 +1,5 @@
 /** Policy rules of IPv6: their own selectors (RFC 4291 prefixes, traffic class), and lookups through them. */
-import type { Fib6Result } from './fib6_result.ts'
+
 import { Errno } from '../../uapi/errno.ts'
 import {
   FR_ACT_PROHIBIT,
@@ -11,14 +11,22 @@ import {
   type RuleMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET6 } from '../../uapi/socket.ts'
-import { FibLookupArg, FibRule, type FibRules, type FibRulesOps, fibRulesRegister, fibRuleTable } from '../core/fib_rules.ts'
+import {
+  FibLookupArg,
+  FibRule,
+  type FibRules,
+  type FibRulesOps,
+  fibRulesRegister,
+  fibRuleTable,
+} from '../core/fib_rules.ts'
 import { l3mdevUpdateFlow } from '../core/l3mdev.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import type { SkBuff } from '../core/skbuff.ts'
-import { addrEqual, type In6Addr, IN6ADDR_ANY, prefixEqual } from './addr.ts'
+import { addrEqual, IN6ADDR_ANY, type In6Addr, prefixEqual } from './addr.ts'
+import type { Fib6Result } from './fib6_result.ts'
 import { type Flowi6, RT6_LOOKUP_F_HAS_SADDR, tclassOf } from './flowi6.ts'
-import { fib6Key, type Fib6Table } from './ip6_fib.ts'
+import { type Fib6Table, fib6Key } from './ip6_fib.ts'
 import { rt6SpecialKey } from './route.ts'
 import { fib6TableLookup } from './route_select.ts'
 import type { Rt6Info } from './rt6_info.ts'

@@ -89,8 +89,7 @@ export function fib6Backtrack(node: Fib6Node, src: In6Addr): Fib6Node | undefine
     const { parent } = at
     if (parent === undefined) return undefined
     // out of a source trie the way leads to the destination's own routes
-    const found =
-      parent.subtree !== undefined && parent.subtree !== at ? lookupSource(parent.subtree, src) : undefined
+    const found = parent.subtree !== undefined && parent.subtree !== at ? lookupSource(parent.subtree, src) : undefined
     if (found !== undefined) return found
     at = parent
     if (at.leaf !== undefined) return at
@@ -114,4 +113,3 @@ export function tableRoutes(table: Fib6Table): Fib6Info[] {
   })
   return routes
 }
-

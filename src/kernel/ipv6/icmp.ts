@@ -21,7 +21,18 @@ import {
   icmpv6XrlimAllow,
 } from './icmp_send.ts'
 import { in6Dev } from './if_inet6.ts'
-import { flowinfoAt, get32, IPV6_HLEN, isExtHdr, OFF_DADDR, OFF_NEXTHDR, OFF_SADDR, put16, skipExtHdrs, tclassAt } from './ip6.ts'
+import {
+  flowinfoAt,
+  get32,
+  IPV6_HLEN,
+  isExtHdr,
+  OFF_DADDR,
+  OFF_NEXTHDR,
+  OFF_SADDR,
+  put16,
+  skipExtHdrs,
+  tclassAt,
+} from './ip6.ts'
 import { RTF_LOCAL } from './ip6_fib.ts'
 import { ip6DstLookup } from './ip6_lookup.ts'
 import { ip6DstHoplimit, ip6LocalOut } from './ip6_output.ts'
@@ -41,13 +52,7 @@ import { inet6AddProtocol, inet6Protocol } from './protocol6.ts'
 import { raw6IcmpError } from './raw_deliver.ts'
 import { ip6RouteOutput, ip6UpdatePmtu } from './route.ts'
 import type { Rt6Info } from './rt6_info.ts'
-import {
-  ICMP6_MIB_CSUMERRORS,
-  ICMP6_MIB_INERRORS,
-  ICMP6_MIB_INMSGS,
-  icmp6CountInType,
-  icmp6Inc,
-} from './snmp.ts'
+import { ICMP6_MIB_CSUMERRORS, ICMP6_MIB_INERRORS, ICMP6_MIB_INMSGS, icmp6CountInType, icmp6Inc } from './snmp.ts'
 
 /** net.ipv6.flowlabel_reflect: echo replies carry the request's label. */
 const FLOWLABEL_REFLECT_ECHO = 4

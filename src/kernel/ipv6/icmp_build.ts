@@ -3,11 +3,11 @@ import { IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import type { Flowi6 } from './flowi6.ts'
-import { ip6AutoFlowlabel } from './ip6_flowlabel.ts'
 import { IPV6_HLEN, putHeader } from './ip6.ts'
+import { ip6AutoFlowlabel } from './ip6_flowlabel.ts'
 import { IP6SKB_IGNORE_DF } from './ip6cb.ts'
 import type { Rt6Info } from './rt6_info.ts'
-import { icmp6CountOut, IPSTATS_MIB_OUTOCTETS, IPSTATS_MIB_OUTPKTS, ip6CountPacket } from './snmp.ts'
+import { IPSTATS_MIB_OUTOCTETS, IPSTATS_MIB_OUTPKTS, icmp6CountOut, ip6CountPacket } from './snmp.ts'
 
 /** Bytes of an ICMPv6 header. */
 export const ICMP_HLEN = 8
@@ -31,7 +31,7 @@ export function icmp6MakeSkb(
   skb.resetNetworkHeader()
   const at = skb.put(IPV6_HLEN + len)
   skb.transportHeader = at + IPV6_HLEN
-  const label = (fl6.flowlabel & 0xfffff) || ip6AutoFlowlabel(net, fl6)
+  const label = fl6.flowlabel & 0xfffff || ip6AutoFlowlabel(net, fl6)
   putHeader(skb.buf, at, (tclass << 20) | label, len, IPPROTO_ICMPV6, hopLimit, fl6.saddr, fl6.daddr)
   skb.dst = dst
   skb.mark = fl6.mark
@@ -40,4 +40,3 @@ export function icmp6MakeSkb(
   icmp6CountOut(net, dst.idev?.stats, fl6.sport)
   return skb
 }
-

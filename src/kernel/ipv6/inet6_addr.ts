@@ -1,16 +1,9 @@
 /** The addresses of a namespace, found by address; and the questions asked about them (ipv6_chk_addr and the like). */
 import { IFA_F_OPTIMISTIC, IFA_F_TENTATIVE } from '../../uapi/rtnetlink.ts'
+import { l3mdevMaster } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
-import {
-  addrEqual,
-  addrHash,
-  type In6Addr,
-  IPV6_ADDR_LINKLOCAL,
-  IPV6_ADDR_LOOPBACK,
-  prefixEqual,
-} from './addr.ts'
-import { l3mdevMaster } from '../core/l3mdev.ts'
+import { addrEqual, addrHash, type In6Addr, IPV6_ADDR_LINKLOCAL, IPV6_ADDR_LOOPBACK, prefixEqual } from './addr.ts'
 import { type Inet6Dev, type Inet6Ifaddr, in6Dev } from './if_inet6.ts'
 
 /** Addresses hashed (`inet6_addr_lst`), oldest first in a bucket. */
@@ -121,4 +114,3 @@ export function idevLladdr(idev: Inet6Dev, banned: number): In6Addr | undefined 
   }
   return undefined
 }
-

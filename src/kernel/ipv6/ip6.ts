@@ -1,5 +1,12 @@
 /** The IPv6 header (RFC 8200 §3) and the headers that follow it, read and written in place in a packet's buffer. */
-import { IPPROTO_AH, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS, IPPROTO_NONE, IPPROTO_ROUTING } from '../../uapi/socket.ts'
+import {
+  IPPROTO_AH,
+  IPPROTO_DSTOPTS,
+  IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
+  IPPROTO_NONE,
+  IPPROTO_ROUTING,
+} from '../../uapi/socket.ts'
 
 /** Length of the fixed header, bytes. */
 export const IPV6_HLEN = 40

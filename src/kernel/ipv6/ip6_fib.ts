@@ -3,21 +3,17 @@
  * destination prefixes, with a trie over source prefixes below a node where routes name one (RFC 8043).
  * What a route says is here; how one is chosen for a packet is in route_select.ts, where it comes from in route_add.ts.
  */
-import type { RouteEncap } from '../../uapi/rtnetlink.ts'
-import {
-  NLM_F_APPEND,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-} from '../../uapi/netlink.ts'
+
 import { Errno } from '../../uapi/errno.ts'
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../uapi/netlink.ts'
+import type { RouteEncap } from '../../uapi/rtnetlink.ts'
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN, RTNH_F_DEAD, RTNH_F_LINKDOWN } from '../../uapi/rtnetlink.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { type DstMetrics, NO_METRICS } from '../ipv4/fib_metrics.ts'
 import type { Nexthop } from '../ipv4/nexthop.ts'
-import { addrBit, addrDiff, addrEqual, type In6Addr, IN6ADDR_ANY } from './addr.ts'
+import { addrBit, addrDiff, addrEqual, IN6ADDR_ANY, type In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN } from './devconf.ts'
 import { Fib6Node, locate, tableRoutes } from './fib6_trie.ts'
 import { in6Dev } from './if_inet6.ts'
@@ -138,9 +134,7 @@ export class Fib6Table {
 const TABLE_HASH = 256
 
 /** A change of a namespace's routes that others want to hear of (`FIB_EVENT_…`). */
-export interface Fib6Listener {
-  (event: 'add' | 'replace' | 'append' | 'del', rt: Fib6Info): void
-}
+export type Fib6Listener = (event: 'add' | 'replace' | 'append' | 'del', rt: Fib6Info) => void
 
 /** How an insertion is meant: the netlink flags, and whether to tell listeners. */
 export interface NlInfo {
@@ -430,7 +424,7 @@ export class Fib6 {
         this.borrowLeaf(at)
         return
       }
-      const child = at.left ?? at.right
+      const child: Fib6Node | undefined = at.left ?? at.right
       if (parent!.left === at) parent!.left = child
       else parent!.right = child
       if (child !== undefined) child.parent = parent

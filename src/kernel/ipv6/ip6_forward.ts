@@ -4,27 +4,32 @@ import { IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
 import { NSEC_PER_SEC } from '../core/clock.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { PACKET_HOST, type SkBuff } from '../core/skbuff.ts'
-import {
-  addrTypeAt,
-  IPV6_ADDR_ANY,
-  IPV6_ADDR_LINKLOCAL,
-  IPV6_ADDR_LOOPBACK,
-  IPV6_ADDR_MULTICAST,
-} from './addr.ts'
+import { addrTypeAt, IPV6_ADDR_ANY, IPV6_ADDR_LINKLOCAL, IPV6_ADDR_LOOPBACK, IPV6_ADDR_MULTICAST } from './addr.ts'
 import { IPV6_DEVCONF_FORWARDING, IPV6_DEVCONF_PROXY_NDP, ipv6DevconfKey } from './devconf.ts'
-import { ICMPV6_EXC_HOPLIMIT, ICMPV6_TIME_EXCEED } from './icmp_send.ts'
-import { ICMPV6_DEST_UNREACH, ICMPV6_NOT_NEIGHBOUR, ICMPV6_PKT_TOOBIG, icmpv6Send } from './icmp_send.ts'
+import {
+  ICMPV6_DEST_UNREACH,
+  ICMPV6_EXC_HOPLIMIT,
+  ICMPV6_NOT_NEIGHBOUR,
+  ICMPV6_PKT_TOOBIG,
+  ICMPV6_TIME_EXCEED,
+  icmpv6Send,
+} from './icmp_send.ts'
 import { type Inet6Dev, in6Dev } from './if_inet6.ts'
+import { peerOf } from './inetpeer6.ts'
 import { IPV6_HLEN, IPV6_MIN_MTU, OFF_DADDR, OFF_HOP_LIMIT, OFF_NEXTHDR, OFF_SADDR, skipExtHdrs } from './ip6.ts'
-import { IP6SKB_FORWARDED, IP6SKB_IGNORE_DF, IP6SKB_SRCRT } from './ip6cb.ts'
 import { ip6Input } from './ip6_input.ts'
 import { dstOutput } from './ip6_output.ts'
-import { NDISC_NEIGHBOUR_ADVERTISEMENT, NDISC_REDIRECT, NDISC_ROUTER_ADVERTISEMENT } from './ndisc_msg.ts'
-import { NDISC_NEIGHBOUR_SOLICITATION, NDISC_ROUTER_SOLICITATION } from './ndisc_msg.ts'
+import { IP6SKB_FORWARDED, IP6SKB_IGNORE_DF, IP6SKB_SRCRT } from './ip6cb.ts'
 import { ndTblPneighHas } from './ndisc.ts'
+import {
+  NDISC_NEIGHBOUR_ADVERTISEMENT,
+  NDISC_NEIGHBOUR_SOLICITATION,
+  NDISC_REDIRECT,
+  NDISC_ROUTER_ADVERTISEMENT,
+  NDISC_ROUTER_SOLICITATION,
+} from './ndisc_msg.ts'
 import { ndiscSendRedirect } from './ndisc_redirect.ts'
 import { NF_INET_FORWARD, nfHook6 } from './netfilter6.ts'
-import { peerOf } from './inetpeer6.ts'
 import { ip6DstMtu } from './route.ts'
 import type { Rt6Info } from './rt6_info.ts'
 import {

@@ -1,15 +1,10 @@
 /** Receiving IPv6 packets: the checks of RFC 8200 and RFC 4291, routing, and delivery to protocols and raw sockets. */
 import { IFF_LOOPBACK } from '../../uapi/if.ts'
-import type { NetDevice } from '../core/net_device.ts'
-import type { DropReason } from '../core/dropreason.ts'
-import {
-  PACKET_BROADCAST,
-  PACKET_LOOPBACK,
-  PACKET_MULTICAST,
-  PACKET_OTHERHOST,
-  type SkBuff,
-} from '../core/skbuff.ts'
 import { IPPROTO_HOPOPTS } from '../../uapi/socket.ts'
+import type { DropReason } from '../core/dropreason.ts'
+import { isL3Master } from '../core/l3mdev.ts'
+import type { NetDevice } from '../core/net_device.ts'
+import { PACKET_BROADCAST, PACKET_LOOPBACK, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from '../core/skbuff.ts'
 import { addrEqualAt, IN6ADDR_LOOPBACK } from './addr.ts'
 import { IPV6_DEVCONF_DISABLE_IPV6, IPV6_DEVCONF_DROP_UNICAST_IN_L2_MULTICAST } from './devconf.ts'
 import { parseHopopts } from './exthdrs.ts'
@@ -17,7 +12,6 @@ import { ICMPV6_PARAMPROB, ICMPV6_UNK_NEXTHDR, icmpv6Send } from './icmp_send.ts
 import { type Inet6Dev, in6Dev } from './if_inet6.ts'
 import { get16, IPV6_HLEN, OFF_DADDR, OFF_NEXTHDR, OFF_PAYLOAD_LEN, OFF_SADDR, tclassAt } from './ip6.ts'
 import { nhoffOf, withNhoff } from './ip6cb.ts'
-import { isL3Master } from '../core/l3mdev.ts'
 import { ipv6ChkMcastAddr } from './mcast.ts'
 import { isMld } from './mld.ts'
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, nfHook6 } from './netfilter6.ts'

@@ -44,7 +44,8 @@ export function ip6DstLookup(net: Net, sk: LookupWishes | undefined, fl6: Flowi6
     if (redirected.error !== 0) return failed(net, redirected.error)
     dst = redirected
   }
-  if (addrV4Mapped(fl6.saddr) && !addrV4Mapped(fl6.daddr) && !addrAny(fl6.daddr)) return failed(net, -Errno.EAFNOSUPPORT)
+  if (addrV4Mapped(fl6.saddr) && !addrV4Mapped(fl6.daddr) && !addrAny(fl6.daddr))
+    return failed(net, -Errno.EAFNOSUPPORT)
   return dst
 }
 

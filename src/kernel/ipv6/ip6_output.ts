@@ -4,21 +4,17 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import { ETH_P_IPV6, IFF_LOOPBACK } from '../../uapi/if.ts'
+import { neighOutput } from '../core/neighbour.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
-import { neighOutput } from '../core/neighbour.ts'
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, PACKET_LOOPBACK, type SkBuff } from '../core/skbuff.ts'
 import { RTAX_HOPLIMIT } from '../ipv4/fib_metrics.ts'
 import { type In6Addr, IPV6_ADDR_SCOPE_INTFACELOCAL } from './addr.ts'
-import {
-  IPV6_DEVCONF_DISABLE_IPV6,
-  IPV6_DEVCONF_HOP_LIMIT,
-  ipv6DevconfKey,
-} from './devconf.ts'
+import { IPV6_DEVCONF_DISABLE_IPV6, IPV6_DEVCONF_HOP_LIMIT, ipv6DevconfKey } from './devconf.ts'
 import { type Inet6Dev, in6Dev } from './if_inet6.ts'
 import { IPV6_HLEN, IPV6_MAXPLEN, OFF_DADDR, OFF_HOP_LIMIT, OFF_PAYLOAD_LEN, put16 } from './ip6.ts'
-import { IP6SKB_FORWARDED, IP6SKB_NO_MC_LOOP, IP6SKB_PMTU_PROBE, IP6SKB_REROUTED } from './ip6cb.ts'
 import { ip6Fragment } from './ip6_fragment.ts'
+import { IP6SKB_FORWARDED, IP6SKB_NO_MC_LOOP, IP6SKB_PMTU_PROBE, IP6SKB_REROUTED } from './ip6cb.ts'
 import { ipv6ChkMcastAddr } from './mcast.ts'
 import { ndTblResolve } from './ndisc.ts'
 import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nfHook6 } from './netfilter6.ts'

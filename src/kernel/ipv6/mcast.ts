@@ -25,7 +25,14 @@ import {
   ipv6DevconfKey,
 } from './devconf.ts'
 import { Ifmcaddr6, type Inet6Dev, in6Dev } from './if_inet6.ts'
-import { ICMPV6_MGM_REDUCTION, ICMPV6_MGM_REPORT, mldSendInitialReport, mldSendReport, mldSendStateChange, mldSendV1 } from './mld.ts'
+import {
+  ICMPV6_MGM_REDUCTION,
+  ICMPV6_MGM_REPORT,
+  mldSendInitialReport,
+  mldSendReport,
+  mldSendStateChange,
+  mldSendV1,
+} from './mld.ts'
 import { ndiscMcMap } from './ndisc_mcmap.ts'
 import { ipv6Key } from './netns_ipv6.ts'
 

@@ -2,13 +2,13 @@
  * Multicast Listener Discovery on the wire: reports of version 2 (RFC 3810 §5.2) and 1 (RFC 2710 §3), and the queries
  * and reports of others.
  */
-import { IPPROTO_HOPOPTS, IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
+
 import { IFA_F_TENTATIVE } from '../../uapi/rtnetlink.ts'
+import { IPPROTO_HOPOPTS, IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC, TICK_NSEC } from '../core/clock.ts'
 import { PACKET_BROADCAST, PACKET_LOOPBACK, PACKET_MULTICAST, type SkBuff } from '../core/skbuff.ts'
 import {
   addrAnyAt,
-  addrEqual,
   addrEqualAt,
   addrLinkLocalAt,
   IN6ADDR_ANY,
@@ -19,9 +19,9 @@ import {
 import { csumFold, csumPartial, csumPseudo } from './checksum.ts'
 import { type Ifmcaddr6, type Inet6Dev, in6Dev } from './if_inet6.ts'
 import { ipv6GetLladdr } from './inet6_addr.ts'
-import { IP6SKB_RA_OTHER, IP6SKB_ROUTERALERT } from './ip6cb.ts'
 import { get16, IPV6_HLEN, IPV6_MIN_MTU, OFF_HOP_LIMIT, OFF_PAYLOAD_LEN, OFF_SADDR, put16, putHeader } from './ip6.ts'
 import { ip6SendControl } from './ip6_control.ts'
+import { IP6SKB_RA_OTHER, IP6SKB_ROUTERALERT } from './ip6cb.ts'
 import {
   forcedVersion,
   generalQuery,
@@ -191,8 +191,7 @@ function processQuery(idev: Inet6Dev, buf: Uint8Array, at: number, len: number):
       return
     }
   } else return
-  for (const mc of idev.mcList)
-    if (general || addrEqualAt(buf, at + 8, mc.addr)) groupQueried(idev, mc, maxDelay)
+  for (const mc of idev.mcList) if (general || addrEqualAt(buf, at + 8, mc.addr)) groupQueried(idev, mc, maxDelay)
 }
 
 /** Somebody else's version 1 report: ours is no longer needed (igmp6_event_report). */

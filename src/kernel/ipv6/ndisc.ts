@@ -47,14 +47,7 @@ import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { PACKET_HOST, PACKET_LOOPBACK, type SkBuff } from '../core/skbuff.ts'
 import type { Kernel } from '../kernel.ts'
-import {
-  addrAnyAt,
-  addrMulticast,
-  addrText,
-  type In6Addr,
-  IN6ADDR_LINKLOCAL_ALLNODES,
-  solicitedNode,
-} from './addr.ts'
+import { addrAnyAt, addrMulticast, addrText, IN6ADDR_LINKLOCAL_ALLNODES, type In6Addr, solicitedNode } from './addr.ts'
 import { addrconfDadFailure } from './addrconf_dad.ts'
 import { ipv6ChkAcastAddr } from './anycast.ts'
 import {
@@ -72,8 +65,8 @@ import { ICMPV6_ADDR_UNREACH, ICMPV6_DEST_UNREACH, icmpv6Send } from './icmp_sen
 import { type Inet6Dev, type Inet6Ifaddr, in6Dev } from './if_inet6.ts'
 import { ipv6ChkAddrAndFlags, ipv6ChkPrefix, ipv6GetIfaddr } from './inet6_addr.ts'
 import { OFF_DADDR, OFF_HOP_LIMIT, OFF_SADDR } from './ip6.ts'
-import { IP6SKB_FRAGMENTED, IP6SKB_LOCALLY_ENQUEUED } from './ip6cb.ts'
 import { fib6Key, RTF_CACHE, RTF_DEFAULT } from './ip6_fib.ts'
+import { IP6SKB_FRAGMENTED, IP6SKB_LOCALLY_ENQUEUED } from './ip6cb.ts'
 import { ipv6DevMcDec, ipv6DevMcInc } from './mcast.ts'
 import { ndiscMcMap } from './ndisc_mcmap.ts'
 import {
@@ -220,7 +213,8 @@ export function ndiscNetdevInit(kernel: Kernel): void {
     const tbl = ndTbl(kernel)
     const idev = in6Dev(dev)
     const { all } = dev.net.at(ipv6DevconfKey)
-    const either = (index: number): boolean => idev !== undefined && (idev.cnf.data[index] !== 0 || all.data[index] !== 0)
+    const either = (index: number): boolean =>
+      idev !== undefined && (idev.cnf.data[index] !== 0 || all.data[index] !== 0)
     switch (event) {
       case 'CHANGEADDR':
         neighChangeaddr(tbl, dev)

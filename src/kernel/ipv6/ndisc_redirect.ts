@@ -30,8 +30,8 @@ import { fib6Backtrack, fib6NodeLookup } from './fib6_trie.ts'
 import { Flowi6, RT6_LOOKUP_F_HAS_SADDR } from './flowi6.ts'
 import { icmpv6Notify } from './icmp.ts'
 import { in6Dev } from './if_inet6.ts'
-import { peerOf } from './inetpeer6.ts'
 import { ipv6GetLladdr } from './inet6_addr.ts'
+import { peerOf } from './inetpeer6.ts'
 import { flowinfoAt, IPV6_HLEN, IPV6_MIN_MTU, OFF_DADDR, OFF_SADDR } from './ip6.ts'
 import { type Fib6Info, type Fib6Nh, type Fib6Table, hasExpired, RTF_GATEWAY, RTF_REJECT } from './ip6_fib.ts'
 import { ndTblLookup, ndTblResolve } from './ndisc.ts'
@@ -90,9 +90,7 @@ function redirectTo(skb: SkBuff, dev: NetDevice, daddr: In6Addr, saddr: In6Addr,
   fl6.flowlabel = flowlabel
   const at = skb.networkHeader + OFF_SADDR
   const router = skb.buf.slice(at, at + 16)
-  const rt = fib6RuleLookup(net, fl6, undefined, RT6_LOOKUP_F_HAS_SADDR, (_, table) =>
-    routeBy(net, table, fl6, router),
-  )
+  const rt = fib6RuleLookup(net, fl6, undefined, RT6_LOOKUP_F_HAS_SADDR, (_, table) => routeBy(net, table, fl6, router))
   accept(skb, dev, rt)
 }
 

@@ -1,12 +1,7 @@
 /** Router advertisements (RFC 4861 §6.3.4): default routes, parameters of the link, prefixes, more specific routes. */
-import {
-  NTF_ROUTER,
-  NUD_STALE,
-  RT_TABLE_MAIN,
-  RTN_UNICAST,
-  RTPROT_RA,
-} from '../../uapi/rtnetlink.ts'
+
 import { NLM_F_REPLACE } from '../../uapi/netlink.ts'
+import { NTF_ROUTER, NUD_STALE, RT_TABLE_MAIN, RTN_UNICAST, RTPROT_RA } from '../../uapi/rtnetlink.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../core/clock.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { l3mdevFibTable } from '../core/l3mdev.ts'
@@ -24,7 +19,7 @@ import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { RTAX_HOPLIMIT, RTAX_MTU } from '../ipv4/fib_metrics.ts'
-import { addrEqual, addrLinkLocalAt, addrPrefix, type In6Addr, IN6ADDR_ANY } from './addr.ts'
+import { addrEqual, addrLinkLocalAt, addrPrefix, IN6ADDR_ANY, type In6Addr } from './addr.ts'
 import { ipv6AcceptRa } from './addrconf_dad.ts'
 import { inet6IfinfoNotify } from './addrconf_link.ts'
 import { addrconfPrefixRcv } from './addrconf_prefix.ts'
@@ -43,7 +38,15 @@ import {
   IPV6_DEVCONF_RA_DEFRTR_METRIC,
 } from './devconf.ts'
 import { fib6Locate } from './fib6_trie.ts'
-import { IF_RA_MANAGED, IF_RA_OTHERCONF, IF_RA_RCVD, IF_RS_SENT, type Inet6Dev, INFINITY_LIFE_TIME, in6Dev } from './if_inet6.ts'
+import {
+  IF_RA_MANAGED,
+  IF_RA_OTHERCONF,
+  IF_RA_RCVD,
+  IF_RS_SENT,
+  INFINITY_LIFE_TIME,
+  type Inet6Dev,
+  in6Dev,
+} from './if_inet6.ts'
 import { ipv6ChkAddr } from './inet6_addr.ts'
 import { get16, get32, IPV6_MIN_MTU, OFF_SADDR } from './ip6.ts'
 import {
@@ -140,8 +143,7 @@ function routeRcv(dev: NetDevice, buf: Uint8Array, at: number, gateway: In6Addr)
         ifindex: dev.ifindex,
         dst: prefix,
         dstLen: plen,
-        flags:
-          RTF_GATEWAY | RTF_ADDRCONF | RTF_ROUTEINFO | RTF_UP | rtfPref(pref) | (plen === 0 ? RTF_DEFAULT : 0),
+        flags: RTF_GATEWAY | RTF_ADDRCONF | RTF_ROUTEINFO | RTF_UP | rtfPref(pref) | (plen === 0 ? RTF_DEFAULT : 0),
         protocol: RTPROT_RA,
         type: RTN_UNICAST,
         gateway: gateway.slice(),

@@ -1,9 +1,10 @@
 /** Sending neighbour discovery messages: solicitations and advertisements of neighbours and routers (RFC 4861). */
-import { IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
+
 import { IFA_F_OPTIMISTIC, IFA_F_TENTATIVE } from '../../uapi/rtnetlink.ts'
+import { IPPROTO_ICMPV6 } from '../../uapi/socket.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { SkBuff } from '../core/skbuff.ts'
-import { addrAny, type In6Addr, IN6ADDR_LINKLOCAL_ALLNODES } from './addr.ts'
+import { addrAny, IN6ADDR_LINKLOCAL_ALLNODES, type In6Addr } from './addr.ts'
 import { csumFold, csumPartial, csumPseudo } from './checksum.ts'
 import { IPV6_DEVCONF_FORCE_TLLAO, IPV6_DEVCONF_FORWARDING, IPV6_DEVCONF_NDISC_TCLASS } from './devconf.ts'
 import { in6Dev } from './if_inet6.ts'

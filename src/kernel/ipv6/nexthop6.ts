@@ -1,18 +1,19 @@
 /** Nexthop objects (`ip nexthop`, see ipv4/nexthop.ts) as IPv6's routes use them. */
-import { NLM_F_REPLACE } from '../../uapi/netlink.ts'
+
 import { Errno } from '../../uapi/errno.ts'
-import { RTNH_F_ONLINK } from '../../uapi/rtnetlink.ts'
+import { NLM_F_REPLACE } from '../../uapi/netlink.ts'
+import { RT_SCOPE_LINK, RTNH_F_ONLINK } from '../../uapi/rtnetlink.ts'
 import type { Net } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
+import type { FibNh } from '../ipv4/fib_info.ts'
+import { registerGateway6Check } from '../ipv4/fib_nh.ts'
 import {
   fib6CheckNexthop,
   type Nexthop,
   type Nexthop6,
   type Nexthop6Config,
-  nexthopFindById,
-  nexthopIsBlackhole,
-  nexthopSelectPath as selectObject,
   registerNexthop6,
+  nexthopSelectPath as selectObject,
 } from '../ipv4/nexthop.ts'
 import { type Fib6Info, type Fib6Nh, fib6Key, RTF_GATEWAY, RTF_UP } from './ip6_fib.ts'
 import { fib6Config, fib6NhInit } from './route_add.ts'
@@ -93,8 +94,23 @@ function routesOf(nh: Nexthop): Fib6Info[] {
   return [...nh.fib6Infos] as Fib6Info[]
 }
 
-/** Offers IPv6's part to the objects. */
+/** An IPv4 route by way of an IPv6 gateway (RFC 5549): the gateway must be as for a route of IPv6. */
+function checkGateway6(net: Net, nh: FibNh, table: number, extack: NetlinkExtAck): number {
+  const made = fib6NhInit(
+    net,
+    fib6Config({ table, ifindex: nh.oif, gateway: nh.gw6, flags: nh.flags | RTF_GATEWAY }),
+    extack,
+  )
+  if (typeof made === 'number') return made
+  nh.dev = made.dev
+  nh.oif = made.dev.ifindex
+  nh.scope = RT_SCOPE_LINK
+  return 0
+}
+
+/** Offers IPv6's part to the objects, and to IPv4's routes. */
 export function nexthop6Init(): void {
+  registerGateway6Check(checkGateway6)
   registerNexthop6({
     create,
     release: nh6 => release((nh6 as Own).nh.dev.net, nh6 as Own),
@@ -109,7 +125,11 @@ export function nexthop6Init(): void {
     },
     checkRoutes(old, fresh, extack) {
       if (old.fib6Infos.size === 0) return 0
-      return fib6CheckNexthop(fresh, routesOf(old).some(rt => rt.srcLen > 0), extack)
+      return fib6CheckNexthop(
+        fresh,
+        routesOf(old).some(rt => rt.srcLen > 0),
+        extack,
+      )
     },
   })
 }

@@ -1,6 +1,7 @@
 /** Raw sockets of IPv6. */
-import { Sock } from '../core/sock.ts'
+
 import type { SkBuff } from '../core/skbuff.ts'
+import { Sock } from '../core/sock.ts'
 
 /** A raw socket. */
 export abstract class Raw6Sock extends Sock {

@@ -44,8 +44,8 @@ import {
   type Fib6,
   type Fib6Info,
   type Fib6Nh,
-  fib6Key,
   type Fib6Table,
+  fib6Key,
   RTF_ANYCAST,
   RTF_CACHE,
   RTF_DYNAMIC,
@@ -62,7 +62,14 @@ import { ip6Input, ip6McInput } from './ip6_input.ts'
 import { ip6Output } from './ip6_output.ts'
 import { ipv6Key } from './netns_ipv6.ts'
 import { nexthopLegs } from './nexthop6.ts'
-import { ip6Discard, ip6DiscardOut, ip6PktDiscard, ip6PktDiscardOut, ip6PktProhibit, ip6PktProhibitOut } from './route_drop.ts'
+import {
+  ip6Discard,
+  ip6DiscardOut,
+  ip6PktDiscard,
+  ip6PktDiscardOut,
+  ip6PktProhibit,
+  ip6PktProhibitOut,
+} from './route_drop.ts'
 import { rt6MultipathHash } from './route_hash.ts'
 import { fib6SelectPath, fib6TableLookup, rt6DeviceMatch } from './route_select.ts'
 import { Rt6Exceptions, Rt6Info, seconds } from './rt6_info.ts'
@@ -214,7 +221,7 @@ export function ip6PolRoute(
 function routeDst(fib: Fib6, res: Fib6Result): Rt6Info {
   const nh = res.nh!
   const rt = nh.rt
-  if (rt !== undefined && rt.current && rt.from === res.rt) return rt
+  if (rt?.current && rt.from === res.rt) return rt
   const made = makeDst(fib, res)
   if (res.flags === res.rt!.flags) nh.rt = made
   return made
@@ -235,7 +242,14 @@ function findCached(fib: Fib6, res: Fib6Result, daddr: In6Addr, saddr: In6Addr |
 }
 
 /** A lookup that only wants to know which route there is (ip6_pol_route_lookup). */
-export function ip6PolRouteLookup(net: Net, table: Fib6Table, oif: number, fl6: Flowi6, _skb: SkBuff | undefined, flags: number): Rt6Info {
+export function ip6PolRouteLookup(
+  net: Net,
+  table: Fib6Table,
+  oif: number,
+  fl6: Flowi6,
+  _skb: SkBuff | undefined,
+  flags: number,
+): Rt6Info {
   const res = polRes
   const fib = net.at(fib6Key)
   for (let node = fib6NodeLookup(table.root, fl6.daddr, fl6.saddr); node?.leaf !== undefined; ) {
@@ -363,7 +377,9 @@ function resultOf(rt: Rt6Info): Fib6Result | undefined {
 
 function legOf(from: Fib6Info, rt: Rt6Info): Fib6Nh | undefined {
   if (from.nhObject === undefined) return from.nh
-  return nexthopLegs(from.nhObject).find(nh => nh.dev === rt.dev && (nh.gw === undefined || (rt.gateway !== undefined && addrEqual(nh.gw, rt.gateway))))
+  return nexthopLegs(from.nhObject).find(
+    nh => nh.dev === rt.dev && (nh.gw === undefined || (rt.gateway !== undefined && addrEqual(nh.gw, rt.gateway))),
+  )
 }
 
 /** Keeps what was learned about a destination. @returns whether it was taken */

@@ -5,6 +5,7 @@
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_LOOPBACK, IFF_UP } from '../../uapi/if.ts'
 import {
+  type RouteEncap,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
   RTN_ANYCAST,
@@ -14,7 +15,6 @@ import {
   RTNH_F_ONLINK,
   RTPROT_BOOT,
   RTPROT_KERNEL,
-  type RouteEncap,
 } from '../../uapi/rtnetlink.ts'
 import { l3mdevFibTable } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
@@ -25,8 +25,8 @@ import {
   addrAny,
   addrPrefix,
   addrType,
-  type In6Addr,
   IN6ADDR_ANY,
+  type In6Addr,
   IPV6_ADDR_LINKLOCAL,
   IPV6_ADDR_LOOPBACK,
   IPV6_ADDR_MAPPED,
@@ -152,8 +152,7 @@ function checkOnlink(net: Net, cfg: Fib6Config, dev: NetDevice | undefined, exta
 
 /** @returns the device by which a gateway is a neighbour, or -EHOSTUNREACH (ip6_route_check_nh) */
 function checkNeighbour(net: Net, cfg: Fib6Config, dev: NetDevice | undefined): NetDevice | number {
-  const direct = (): boolean =>
-    gwRes.rt !== undefined && (gwRes.flags & RTF_REJECT) === 0 && gwRes.nh!.gw === undefined
+  const direct = (): boolean => gwRes.rt !== undefined && (gwRes.flags & RTF_REJECT) === 0 && gwRes.nh!.gw === undefined
   let found = false
   if (cfg.table !== 0) {
     lookupInTable(net, cfg, cfg.gateway!, cfg.table, RT6_LOOKUP_F_IFACE)

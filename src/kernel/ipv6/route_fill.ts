@@ -1,5 +1,7 @@
 /** Routes of IPv6 as rtnetlink messages, for answers, lists and notifications (rt6_fill_node). */
 import {
+  type RouteMessage,
+  type RouteNexthop,
   RTM_DELROUTE,
   RTM_F_CLONED,
   RTM_NEWROUTE,
@@ -10,19 +12,17 @@ import {
   RTNH_F_ONLINK,
   RTNH_F_TRAP,
   RTNLGRP_IPV6_ROUTE,
-  type RouteMessage,
-  type RouteNexthop,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET6 } from '../../uapi/socket.ts'
 import { NSEC_PER_SEC, USER_HZ } from '../core/clock.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
+import { ipv4Key } from '../ipv4/netns_ipv4.ts'
 import type { In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN } from './devconf.ts'
 import { in6Dev } from './if_inet6.ts'
 import { type Fib6Info, type Fib6Nh, fib6Key, prefOfFlags, RTF_CACHE, RTF_EXPIRES, RTF_GATEWAY } from './ip6_fib.ts'
 import { nexthopIsBlackhole, nexthopIsMultipath, nexthopLegs, nexthopWeightedLegs } from './nexthop6.ts'
-import { ipv4Key } from '../ipv4/netns_ipv4.ts'
 import type { Rt6Info } from './rt6_info.ts'
 import { ip6RouteGetSaddr } from './saddr.ts'
 

@@ -16,7 +16,16 @@ const FIELD_SRC_PORT = 0x010
 const FIELD_DST_PORT = 0x020
 
 /** What is hashed: two addresses and four numbers. One object, used again and again. */
-const keys = { buf: new Uint8Array(0), src: 0, dst: 0, label: 0, proto: 0, sport: 0, dport: 0 }
+const keys: { buf: Uint8Array; src: number; dst: number; label: number; proto: number; sport: number; dport: number } =
+  {
+    buf: new Uint8Array(0),
+    src: 0,
+    dst: 0,
+    label: 0,
+    proto: 0,
+    sport: 0,
+    dport: 0,
+  }
 
 function mix(hash: number, value: number): number {
   hash = Math.imul(hash ^ value, 0x9e3779b1)

@@ -2,9 +2,12 @@
 import { Errno } from '../../uapi/errno.ts'
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../uapi/netlink.ts'
 import {
+  type RouteMessage,
+  type RouteNexthop,
   RTM_DELROUTE,
   RTM_F_CLONED,
   RTM_F_FIB_MATCH,
+  RTM_F_LOOKUP_TABLE,
   RTM_F_PREFIX,
   RTM_GETROUTE,
   RTM_NEWROUTE,
@@ -14,8 +17,6 @@ import {
   RTN_THROW,
   RTN_UNREACHABLE,
   RTNH_F_ONLINK,
-  type RouteMessage,
-  type RouteNexthop,
   type RtMessage,
 } from '../../uapi/rtnetlink.ts'
 import { AF_INET6 } from '../../uapi/socket.ts'
@@ -25,14 +26,14 @@ import type { NetlinkExtAck, RtnlContext } from '../core/rtnetlink.ts'
 import { metricsFromNetlink } from '../ipv4/fib_metrics.ts'
 import { tcpCongestionKnown } from '../ipv4/tcp_cong.ts'
 import type { Kernel } from '../kernel.ts'
-import { addrAny, addrEqual, type In6Addr, IN6ADDR_ANY } from './addr.ts'
+import { addrAny, addrEqual, IN6ADDR_ANY, type In6Addr } from './addr.ts'
 import { fib6Locate, tableRoutes } from './fib6_trie.ts'
 import { Flowi6, RT6_LOOKUP_F_HAS_SADDR } from './flowi6.ts'
 import {
   duplicateNexthop,
   type Fib6Info,
-  fib6Key,
   type Fib6Table,
+  fib6Key,
   type NlInfo,
   qualifiesForEcmp,
   RTF_CACHE,
@@ -66,7 +67,12 @@ function readRequest(net: Net, msg: RouteMessage, extack: NetlinkExtAck): Reques
   if (rtType === RTN_LOCAL) flags |= RTF_LOCAL
   if ((msg.rtmFlags & RTM_F_CLONED) !== 0) flags |= RTF_CACHE
   if (attrs.nhId !== undefined) {
-    if (attrs.gateway !== undefined || attrs.oif !== undefined || attrs.multipath !== undefined || attrs.encap !== undefined)
+    if (
+      attrs.gateway !== undefined ||
+      attrs.oif !== undefined ||
+      attrs.multipath !== undefined ||
+      attrs.encap !== undefined
+    )
       return extack.fail(-Errno.EINVAL, 'Nexthop specification and nexthop id are mutually exclusive')
   }
   if (attrs.gateway !== undefined) {
@@ -201,7 +207,9 @@ export function routeDel(net: Net, cfg: Fib6Config, all: boolean, extack: Netlin
     return fib.del(rt, silent)
   }
   // the default route's place always has an entry, which cannot be deleted
-  return cfg.dstLen === 0 && cfg.srcLen === 0 && node === table.root && node.leaf === undefined ? -Errno.ENOENT : -Errno.ESRCH
+  return cfg.dstLen === 0 && cfg.srcLen === 0 && node === table.root && node.leaf === undefined
+    ? -Errno.ENOENT
+    : -Errno.ESRCH
 }
 
 /** Forgets what was learned about a destination. */
@@ -211,7 +219,8 @@ function cachedDel(net: Net, table: Fib6Table, cfg: Fib6Config): number {
     for (const { nh, dst } of exceptionsOf(rt)) {
       if (!addrEqual(dst.dst, cfg.dst)) continue
       if (cfg.ifindex !== 0 && dst.dev.ifindex !== cfg.ifindex) continue
-      if ((cfg.flags & RTF_GATEWAY) !== 0 && (dst.gateway === undefined || !addrEqual(dst.gateway, cfg.gateway!))) continue
+      if ((cfg.flags & RTF_GATEWAY) !== 0 && (dst.gateway === undefined || !addrEqual(dst.gateway, cfg.gateway!)))
+        continue
       if (nh.exceptions!.remove(dst)) fib.stats.rtCache--
       fib.sernum++
       return 0
@@ -260,7 +269,8 @@ function getRoute(ctx: RtnlContext, message: RtMessage): number | RtMessage[] {
     msg.rtType !== 0
   )
     return fail('Invalid values in header for get route request')
-  if ((msg.rtmFlags & ~RTM_F_FIB_MATCH) !== 0) return fail('Invalid flags for get route request')
+  // a socket without strict checking may ask for the table, which every answer has
+  if ((msg.rtmFlags & ~(RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE)) !== 0) return fail('Invalid flags for get route request')
   if ((attrs.src !== undefined && msg.srcLen === 0) || (attrs.dst !== undefined && msg.dstLen === 0))
     return fail('rtm_src_len and rtm_dst_len must be 128 for IPv6')
   const fl6 = getFl6.clear()

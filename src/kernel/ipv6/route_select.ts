@@ -10,15 +10,10 @@ import type { SkBuff } from '../core/skbuff.ts'
 import { addrAny, type In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN, IPV6_DEVCONF_ROUTER_PROBE_INTERVAL } from './devconf.ts'
 import type { Fib6Result } from './fib6_result.ts'
-import { fib6Backtrack, type Fib6Node, fib6NodeLookup } from './fib6_trie.ts'
-import {
-  type Flowi6,
-  RT6_LOOKUP_F_IFACE,
-  RT6_LOOKUP_F_IGNORE_LINKSTATE,
-  RT6_LOOKUP_F_REACHABLE,
-} from './flowi6.ts'
-import { ipv6ChkAddr } from './inet6_addr.ts'
+import { type Fib6Node, fib6Backtrack, fib6NodeLookup } from './fib6_trie.ts'
+import { type Flowi6, RT6_LOOKUP_F_IFACE, RT6_LOOKUP_F_IGNORE_LINKSTATE, RT6_LOOKUP_F_REACHABLE } from './flowi6.ts'
 import { in6Dev } from './if_inet6.ts'
+import { ipv6ChkAddr } from './inet6_addr.ts'
 import {
   type Fib6Info,
   type Fib6Nh,
@@ -53,6 +48,7 @@ export function fib6TableLookup(
   strict: number,
 ): void {
   const now = net.kernel.clock.now
+  res.clear()
   const first = fib6NodeLookup(table.root, fl6.daddr, fl6.saddr)
   for (let wanted = strict; ; wanted &= ~RT6_LOOKUP_F_REACHABLE) {
     for (let node = first; node !== undefined; node = fib6Backtrack(node, fl6.saddr)) {
@@ -123,7 +119,8 @@ export function scoreRoute(nh: Fib6Nh, flags: number, oif: number, strict: numbe
   score |= (prefOfFlags(flags) ^ 2) << 2
   if ((strict & RT6_LOOKUP_F_REACHABLE) !== 0 && (flags & RTF_NONEXTHOP) === 0 && nh.gw !== undefined) {
     const neigh = ndTblLookup(nh.dev, nh.gw)
-    if (neigh !== undefined && (neigh.nudState & NUD_VALID) === 0 && (neigh.nudState & NUD_FAILED) !== 0) return FAIL_PROBE
+    if (neigh !== undefined && (neigh.nudState & NUD_VALID) === 0 && (neigh.nudState & NUD_FAILED) !== 0)
+      return FAIL_PROBE
   }
   return score
 }

@@ -6,7 +6,16 @@ import { RTAX_MTU } from '../ipv4/fib_metrics.ts'
 import { addrEqual, type In6Addr } from './addr.ts'
 import { IPV6_DEVCONF_ACCEPT_RA, IPV6_DEVCONF_MTU } from './devconf.ts'
 import { in6Dev } from './if_inet6.ts'
-import { type Fib6, type Fib6Info, fib6Key, rebalance, RTF_ADDRCONF, RTF_ANYCAST, RTF_DEFAULT, RTF_LOCAL } from './ip6_fib.ts'
+import {
+  type Fib6,
+  type Fib6Info,
+  fib6Key,
+  RTF_ADDRCONF,
+  RTF_ANYCAST,
+  RTF_DEFAULT,
+  RTF_LOCAL,
+  rebalance,
+} from './ip6_fib.ts'
 import { metricsWith } from './metrics6.ts'
 import { ipv6Key } from './netns_ipv6.ts'
 import { exceptionsOf } from './route_fill.ts'

@@ -3,7 +3,7 @@ import { NSEC_PER_SEC } from '../core/clock.ts'
 import type { DstEntry } from '../core/dst.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { SkBuff } from '../core/skbuff.ts'
-import { addrEqual, addrHash, type In6Addr, IN6ADDR_ANY } from './addr.ts'
+import { addrEqual, addrHash, IN6ADDR_ANY, type In6Addr } from './addr.ts'
 import type { Inet6Dev } from './if_inet6.ts'
 import { type Fib6, type Fib6Info, hasExpired, RTF_EXPIRES, RTF_GATEWAY } from './ip6_fib.ts'
 
@@ -49,7 +49,9 @@ export class Rt6Info implements DstEntry {
 
   /** Routes have come or gone since it was looked up, or it has run out: a holder must look again. */
   get obsolete(): boolean {
-    return this.sernum !== this.fib.sernum || this.from?.node === undefined || this.expired(this.fib.net.kernel.clock.now)
+    return (
+      this.sernum !== this.fib.sernum || this.from?.node === undefined || this.expired(this.fib.net.kernel.clock.now)
+    )
   }
 
   /** The lookup has just found it. */
@@ -139,8 +141,7 @@ export class Rt6Exceptions {
   age(now: number, timeout: number, routerGone: (rt: Rt6Info) => boolean): number {
     let gone = 0
     for (const rt of this.all()) {
-      const over =
-        (rt.rtFlags & RTF_EXPIRES) === 0 ? now >= rt.lastUse + timeout : now > rt.expires
+      const over = (rt.rtFlags & RTF_EXPIRES) === 0 ? now >= rt.lastUse + timeout : now > rt.expires
       if (over || ((rt.rtFlags & RTF_GATEWAY) !== 0 && rt.pmtu === 0 && routerGone(rt))) {
         this.remove(rt)
         gone++

@@ -7,6 +7,7 @@ import {
   IFA_F_TEMPORARY,
   IFA_F_TENTATIVE,
 } from '../../uapi/rtnetlink.ts'
+import { isL3Master, l3mdevMaster } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
 import {
@@ -33,7 +34,6 @@ import {
 } from './devconf.ts'
 import { type Inet6Dev, type Inet6Ifaddr, in6Dev } from './if_inet6.ts'
 import type { Fib6Info } from './ip6_fib.ts'
-import { isL3Master, l3mdevMaster } from '../core/l3mdev.ts'
 import { nexthopLegs } from './nexthop6.ts'
 
 /** Preferences of IPV6_ADDR_PREFERENCES. */
@@ -72,7 +72,8 @@ const RULES: readonly ((ifa: Inet6Ifaddr, type: number, dst: Destination) => num
   // 7: temporary or public addresses
   (ifa, _, dst) => {
     const asked = dst.prefs & (IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_TMP)
-    const temporary = asked !== 0 ? (asked & IPV6_PREFER_SRC_TMP) !== 0 : ifa.idev.cnf.data[IPV6_DEVCONF_USE_TEMPADDR]! >= 2
+    const temporary =
+      asked !== 0 ? (asked & IPV6_PREFER_SRC_TMP) !== 0 : ifa.idev.cnf.data[IPV6_DEVCONF_USE_TEMPADDR]! >= 2
     return +((ifa.flags & IFA_F_TEMPORARY) === 0) ^ +temporary
   },
   // 8: ORCHID (RFC 4843) with ORCHID
@@ -189,6 +190,7 @@ export function ip6RouteGetSaddr(
     saddr.set(rt.prefsrc)
     return 0
   }
-  const dev = rt === undefined ? undefined : (rt.nh ?? (rt.nhObject === undefined ? undefined : nexthopLegs(rt.nhObject)[0]))?.dev
+  const dev =
+    rt === undefined ? undefined : (rt.nh ?? (rt.nhObject === undefined ? undefined : nexthopLegs(rt.nhObject)[0]))?.dev
   return ipv6DevGetSaddr(net, dev, daddr, prefs, saddr)
 }

@@ -48,17 +48,10 @@ export async function cd(sh: Shell, words: readonly string[]): Promise<number> {
   const physical = last === undefined ? sh.options.on('physical') : last.letter === 'P'
   const { rest } = found
   if (rest.length > 1) return fail(sh, name, 'too many arguments')
-  let dir = rest[0]
-  let show = false
-  if (dir === undefined) {
-    dir = sh.vars.get('HOME')
-    if (dir === undefined) return fail(sh, name, 'HOME not set')
-    if (dir === '') return 0
-  } else if (dir === '-') {
-    dir = sh.vars.get('OLDPWD')
-    if (dir === undefined) return fail(sh, name, 'OLDPWD not set')
-    show = true
-  } else if (dir === '') return 0
+  const show = rest[0] === '-'
+  const dir = rest[0] === undefined ? sh.vars.get('HOME') : show ? sh.vars.get('OLDPWD') : rest[0]
+  if (dir === undefined) return fail(sh, name, show ? 'OLDPWD not set' : 'HOME not set')
+  if (dir === '' && !show) return 0
   const cdpath = sh.vars.get('CDPATH')
   if (cdpath !== undefined && !dir.startsWith('/') && !/^\.\.?(?:\/|$)/.test(dir)) {
     for (const base of cdpath.split(':')) {

@@ -1,9 +1,9 @@
-/** A process whose kernel is a function: enough of it to run `ip` on scripted answers. */
+/** A process whose kernel is a function: enough of it to run `ip` and `bridge` on scripted answers. */
 
 import { main } from '../../../commands/ip/main.ts'
 import { Errno, SysError } from '../../../src/uapi/errno.ts'
 import type { NetlinkSocket } from '../../../src/uapi/netlink.ts'
-import type { Process } from '../../../src/uapi/process.ts'
+import type { Process, Program } from '../../../src/uapi/process.ts'
 import { type LinkMessage, RTM_GETLINK, RTM_NEWLINK, type RtMessage } from '../../../src/uapi/rtnetlink.ts'
 
 /** Answers one request; throws NetlinkError to refuse it. */
@@ -25,6 +25,8 @@ export interface Options {
   readonly files?: Readonly<Record<string, string>>
   readonly stdin?: Uint8Array | string
   readonly kernel?: Kernel
+  /** whether the kernel also answers requests about links, and `sent` has them; else `links` does */
+  readonly kernelHasLinks?: boolean
   /** notifications that `receive` gives one after the other; then the program is ended by EINTR */
   readonly notifications?: readonly RtMessage[]
 }
@@ -55,8 +57,13 @@ function answerLinks(links: readonly LinkMessage[], request: LinkMessage): RtMes
 }
 
 /** Runs `ip` with a command line of words. */
-export async function runIp(line: string | readonly string[], options: Options = {}): Promise<Outcome> {
+export function runIp(line: string | readonly string[], options: Options = {}): Promise<Outcome> {
   const words = typeof line === 'string' ? line.split(' ').filter(word => word !== '') : line
+  return runTool(main, ['ip', ...words], options)
+}
+
+/** Runs a program. */
+export async function runTool(program: Program, argv: readonly string[], options: Options = {}): Promise<Outcome> {
   const sent: RtMessage[] = []
   const out: Uint8Array[] = []
   let stderr = ''
@@ -66,7 +73,9 @@ export async function runIp(line: string | readonly string[], options: Options =
     typeof data === 'string' ? new TextEncoder().encode(data) : data
   const socket: NetlinkSocket = {
     request(message) {
-      if (message.type === RTM_GETLINK) return answerLinks(links, message as LinkMessage)
+      if (message.type === RTM_GETLINK && options.kernelHasLinks !== true) {
+        return answerLinks(links, message as LinkMessage)
+      }
       sent.push(message)
       return options.kernel?.(message) ?? []
     },
@@ -82,7 +91,7 @@ export async function runIp(line: string | readonly string[], options: Options =
   const parts: Partial<Process> = {
     pid: 100,
     uid: 0,
-    argv: ['ip', ...words],
+    argv,
     env: new Map(),
     stdin: { fd: 0, readLine: async () => undefined, readAll: async () => bytesOf(options.stdin ?? '') },
     stdout: { fd: 1, write: data => void out.push(bytesOf(data)), flush: async () => {} },
@@ -110,7 +119,7 @@ export async function runIp(line: string | readonly string[], options: Options =
       return Reflect.get(target, key, receiver) as unknown
     },
   })
-  const status = await main(proc)
+  const status = await program(proc)
   const stdoutBytes = Uint8Array.from(out.flatMap(piece => [...piece]))
   return { stdout: new TextDecoder().decode(stdoutBytes), stdoutBytes, stderr, status, sent }
 }
