@@ -1,4 +1,4 @@
-/** The kinds of namespaces, as nsenter and unshare name them. Only the network's can differ between processes here. */
+/** The kinds of namespaces, as nsenter and unshare name them. Only the network's and UTS can differ between processes here. */
 
 /** A kind of namespace. */
 export interface NamespaceKind {
@@ -20,3 +20,6 @@ export const NAMESPACE_KINDS: readonly NamespaceKind[] = [
   { file: 'mnt', short: 'm', long: 'mount' },
   { file: 'time', short: 'T', long: 'time' },
 ]
+
+/** unshare(2): a UTS namespace of one's own, with the host name. */
+export const CLONE_NEWUTS = 0x04000000

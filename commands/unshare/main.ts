@@ -1,8 +1,8 @@
-/** unshare(1): runs a program in a new network namespace. The other kinds are accepted; there is one of each. */
+/** unshare(1): runs a program in a new network or UTS namespace. Other kinds are accepted; there is one of each. */
 import { isSysError, strerror } from '../../src/uapi/errno.ts'
 import { CLONE_NEWNET, type Process, type Program } from '../../src/uapi/process.ts'
 import { Getopt, type Option } from '../lib/getopt.ts'
-import { NAMESPACE_KINDS } from '../lib/namespaces.ts'
+import { CLONE_NEWUTS, NAMESPACE_KINDS } from '../lib/namespaces.ts'
 import { execCommand } from '../lib/run.ts'
 import { errx, HELP_VERSION, tryHelp, utilVersion } from '../lib/util_linux.ts'
 import { HELP } from './help.ts'
@@ -37,7 +37,8 @@ const OVERFLOW_UID = 65_534
 
 /** What to do before the command runs. */
 interface Wishes {
-  net: boolean
+  /** CLONE_NEW… of the kinds that processes can differ in */
+  flags: number
   netFile: string | undefined
   user: boolean
   mapped: boolean
@@ -48,7 +49,7 @@ interface Wishes {
 
 function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
   const wishes: Wishes = {
-    net: false,
+    flags: 0,
     netFile: undefined,
     user: false,
     mapped: false,
@@ -66,8 +67,11 @@ function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
         proc.stdout.write(key === 'help' ? HELP : utilVersion('unshare'))
         return 0
       case 'net':
-        wishes.net = true
+        wishes.flags |= CLONE_NEWNET
         wishes.netFile = value
+        break
+      case 'uts':
+        wishes.flags |= CLONE_NEWUTS
         break
       case 'user':
         wishes.user = true
@@ -113,9 +117,9 @@ export const main: Program = async proc => {
   const parsed = parse(proc)
   if (typeof parsed === 'number') return parsed
   const { wishes, command } = parsed
-  if (wishes.net)
+  if (wishes.flags !== 0)
     try {
-      proc.unshare(CLONE_NEWNET)
+      proc.unshare(wishes.flags)
     } catch (error) {
       if (!isSysError(error)) throw error
       return errx(proc, `unshare failed: ${strerror(error.errno)}`)

@@ -34,7 +34,7 @@ import { placeFile, placeLink, placeTerminal, seedDevices, seedRoot } from './se
 import { sendSignal } from './signals.ts'
 import { makeStdio } from './stdio.ts'
 import { which } from './syscalls/process.ts'
-import { Task } from './task.ts'
+import { Task, type UtsNames } from './task.ts'
 
 /** `bare`: scripts run in a namespace of their own with only `lo`, down; `nic`: in the first one, with eth0. */
 export type Profile = 'bare' | 'nic'
@@ -83,7 +83,10 @@ const USER_SPACE_START = 21e9
 /** First pid of user space after boot. */
 const FIRST_PID = 312
 /** Device numbers of the file systems, as the reference machine gives them out. */
-const DEV = { nsfs: 4, dev: 5, proc: 20, sys: 21, root: 24, cgroup: 30, run: 31, tmp: 32 } as const
+const DEV = {
+  ...{ nsfs: 4, dev: 5, proc: 20, sys: 21, root: 24, run: 27, tmp: 28, cgroup: 30 },
+  ...{ ownRun: 31, ownTmp: 32, ownSys: 33 },
+} as const
 /** The first card of the `nic` profile. */
 const NIC = { driver: 'e1000e', name: 'eth0', mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56) }
 /** Environment of processes that are started without one. */
@@ -113,8 +116,8 @@ export class Machine {
   readonly random: Random
   /** the namespace that processes are started in */
   readonly net: Net
-  hostname: string
-  domainname = '(none)'
+  /** the names of the first UTS namespace */
+  readonly uts: UtsNames
   /** told of every program that threw something unexpected */
   onCrash: ((comm: string, error: unknown) => void) | undefined
   private readonly programs = new Map<string, ProgramFile>()
@@ -126,7 +129,7 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.profile = options.profile
     this.cpus = options.cpus ?? 2
-    this.hostname = options.hostname ?? 'debian'
+    this.uts = { hostname: options.hostname ?? 'debian', domainname: '(none)' }
     this.kernel = new Kernel({
       seed: options.seed,
       bootTime: options.epoch ?? DEFAULT_EPOCH,
@@ -147,10 +150,10 @@ export class Machine {
 
   private readonly now = (): number => this.kernel.realtime
 
-  /** Mounts the file systems, in the order the reference machine has them. */
+  /** Mounts the file systems, as and where the reference machine has them. */
   private setUpFiles(): void {
     const root = new Tmpfs(DEV.root, this.now, 0o755, 'overlay')
-    seedRoot(root, this.hostname)
+    seedRoot(root, this.uts.hostname)
     seedDevices(this.dev)
     for (const program of this.programs.values()) {
       placeFile(root, program.path, () => programImage(program.path), 0o755)
@@ -163,25 +166,24 @@ export class Machine {
         path = mounts.cross(path.mount, path.inode.lookup(name, this.processes.init)!, path, name)
       return path
     }
-    mounts.mountRoot({ root: root.root, source: 'overlay', superOptions: OVERLAY_OPTIONS })
-    mounts.add(at('proc'), { root: procfsRoot(this, DEV.proc), source: 'proc' })
-    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.sys), source: 'sys' })
-    if (this.profile === 'nic') {
-      const sys = at('sys')
-      const fs = mounts.cross(sys.mount, sys.inode.lookup('fs', this.processes.init)!, sys, 'fs')
-      const cgroup = mounts.cross(fs.mount, fs.inode.lookup('cgroup', this.processes.init)!, fs, 'cgroup')
-      mounts.add(cgroup, { root: cgroupRoot(this, DEV.cgroup), source: 'none' })
+    const temporary = (name: string, dev: number, id: number): void => {
+      const { root: top } = new Tmpfs(dev, this.now, 0o1777)
+      mounts.add(at(name), { root: top, source: 'tmpfs', superOptions: 'rw,inode64', id })
     }
-    mounts.add(at('dev'), { root: this.dev.root, source: 'dev', superOptions: DEVTMPFS_OPTIONS })
-    for (const [name, dev] of [
-      ['run', DEV.run],
-      ['tmp', DEV.tmp],
-    ] as const)
-      mounts.add(at(name), {
-        root: new Tmpfs(dev, this.now, 0o1777).root,
-        source: 'tmpfs',
-        superOptions: 'rw,inode64',
-      })
+    const bare = this.profile === 'bare'
+    mounts.mountRoot({ root: root.root, source: 'overlay', superOptions: OVERLAY_OPTIONS, id: bare ? 37 : 29 })
+    mounts.add(at('proc'), { root: procfsRoot(this, DEV.proc), source: 'proc', id: bare ? 38 : 22 })
+    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.sys), source: 'sys', id: bare ? 39 : 23 })
+    const cgroup = cgroupRoot(this, DEV.cgroup)
+    mounts.add(at('sys', 'fs', 'cgroup'), { root: cgroup, source: 'none', id: bare ? 40 : 33 })
+    mounts.add(at('dev'), { root: this.dev.root, source: 'dev', superOptions: DEVTMPFS_OPTIONS, id: bare ? 41 : 24 })
+    temporary('run', DEV.run, bare ? 42 : 30)
+    temporary('tmp', DEV.tmp, bare ? 43 : 31)
+    if (!bare) return
+    // a script in a namespace of its own gets these three anew, and no control groups with them
+    temporary('run', DEV.ownRun, 45)
+    temporary('tmp', DEV.ownTmp, 46)
+    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.ownSys), source: 'sys', id: 47 })
   }
 
   /** Process 1 and the kernel's threads. */
@@ -342,7 +344,7 @@ export class Machine {
   sethostname(task: Task, name: string): void {
     if (task.uid !== 0) throw new SysError(Errno.EPERM)
     if (new TextEncoder().encode(name).length > 64) throw new SysError(Errno.EINVAL)
-    this.hostname = name
+    task.uts.hostname = name
   }
 
   /** the mount that nsfs files have before anybody mounts them */

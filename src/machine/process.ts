@@ -297,7 +297,7 @@ export class UserProcess implements Process {
 
   gethostname(): string {
     this.task.enter(COST.trivial)
-    return this.task.machine.hostname
+    return this.task.uts.hostname
   }
 
   sethostname(name: string): void {
@@ -309,7 +309,7 @@ export class UserProcess implements Process {
     this.task.enter(COST.trivial)
     return {
       sysname: SYSNAME,
-      nodename: this.task.machine.hostname,
+      nodename: this.task.uts.hostname,
       release: RELEASE,
       version: VERSION,
       machine: MACHINE,

@@ -88,6 +88,12 @@ class Sleep implements WaitEntry {
   }
 }
 
+/** What a UTS namespace holds; its members share the object. */
+export interface UtsNames {
+  hostname: string
+  domainname: string
+}
+
 /** The letters of /proc/PID/stat. */
 export type TaskState = 'R' | 'S' | 'T' | 'Z' | 'I'
 
@@ -111,6 +117,7 @@ export class Task {
   umask = 0o022
   files: FileTable
   net: Net
+  uts: UtsNames
   nice = 0
   /** a thread of the kernel: no program, no files, deaf to signals */
   kthread = false
@@ -153,6 +160,7 @@ export class Task {
     this.pgid = parent?.pgid ?? pid
     this.sid = parent?.sid ?? pid
     this.net = net
+    this.uts = parent?.uts ?? machine.uts
     this.cwd = cwd
     this.files = files
     this.startTime = machine.kernel.clock.now

@@ -113,6 +113,23 @@ describe('nsfs mounts', () => {
     expect(errors).toEqual([Errno.EBUSY, 0, Errno.EINVAL, Errno.ENOTDIR])
   })
 
+  it('of the UTS kind have a host name of their own', async () => {
+    const names: string[] = []
+    await run(async proc => {
+      await proc.waitpid(
+        proc.fork(child => {
+          child.unshare(0x04000000)
+          child.sethostname('inner')
+          names.push(child.gethostname(), text(child, '/proc/sys/kernel/hostname'))
+          return 0
+        }),
+      )
+      names.push(proc.gethostname())
+      return 0
+    })
+    expect(names).toEqual(['inner', 'inner\n', 'debian'])
+  })
+
   it('belong to root', async () => {
     const errors: number[] = []
     await run(proc => {
@@ -127,6 +144,38 @@ describe('nsfs mounts', () => {
 })
 
 describe('profiles', () => {
+  it('have the mount table of the reference machine', async () => {
+    const table = async (profile: 'bare' | 'nic') => {
+      let lines: string[] = []
+      await run(
+        proc => {
+          lines = text(proc, '/proc/self/mountinfo')
+            .trimEnd()
+            .split('\n')
+            .map(line => line.split(' ').slice(0, 5).join(' '))
+          return 0
+        },
+        { on: machine({ profile }) },
+      )
+      return lines
+    }
+    expect(await table('nic')).toEqual([
+      '22 29 0:20 / /proc',
+      '23 29 0:21 / /sys',
+      '24 29 0:5 / /dev',
+      '29 1 0:24 / /',
+      '30 29 0:27 / /run',
+      '31 29 0:28 / /tmp',
+      '33 23 0:30 / /sys/fs/cgroup',
+    ])
+    expect((await table('bare')).slice(-4)).toEqual([
+      '43 37 0:28 / /tmp',
+      '45 42 0:31 / /run',
+      '46 43 0:32 / /tmp',
+      '47 39 0:33 / /sys',
+    ])
+  })
+
   it('bare starts in a namespace of its own, nic in the first', async () => {
     for (const profile of ['bare', 'nic'] as const) {
       const on = machine({ profile })

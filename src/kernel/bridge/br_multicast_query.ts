@@ -1,13 +1,13 @@
 /** Queries: those heard from other queriers, and those a bridge sends where it is made one. */
 import { ETH_P_IP, ETH_P_IPV6 } from '../../uapi/if.ts'
-import { RT_SCOPE_LINK } from '../../uapi/rtnetlink.ts'
+import { IFA_F_TENTATIVE, RT_SCOPE_LINK } from '../../uapi/rtnetlink.ts'
 import { HZ, TICK_NSEC, Timer } from '../core/clock.ts'
 import { ETH_HLEN, ethTypeTrans } from '../core/ethernet.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { csumFold, csumPartial, ipFastCsum } from '../ipv4/checksum.ts'
 import { inetSelectAddr } from '../ipv4/devinet_select.ts'
 import { csumPseudoAddrs } from '../ipv6/checksum.ts'
-import { ipv6GetLladdr } from '../ipv6/saddr.ts'
+import { ipv6GetLladdr } from '../ipv6/inet6_addr.ts'
 import {
   BR_STATE_BLOCKING,
   BR_STATE_DISABLED,
@@ -121,7 +121,7 @@ const ALL_NODES = Uint8Array.of(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 function mldQuery(br: NetBridge): SkBuff | undefined {
   const ctx = br.multicast
-  const saddr = ipv6GetLladdr(br.dev)
+  const saddr = ipv6GetLladdr(br.dev, IFA_F_TENTATIVE)
   if (saddr === undefined) return undefined
   const length = ctx.mldVersion === 2 ? 28 : 24
   const skb = br.dev.net.kernel.skbs.alloc(64 + ETH_HLEN + 48 + length)

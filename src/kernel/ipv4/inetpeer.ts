@@ -15,6 +15,8 @@ export class InetPeer {
   rateLast: number
   /** redirects sent since the host was last silent */
   nRedirects = 0
+  /** fragments that have come from it */
+  rid = 0
   lastUsed: number
 
   constructor(addr: number, now: number) {

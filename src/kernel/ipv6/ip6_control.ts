@@ -21,7 +21,9 @@ import {
 export function icmp6DstAlloc(dev: NetDevice, daddr: In6Addr): Rt6Info | undefined {
   const idev = in6Dev(dev)
   if (idev === undefined) return undefined
-  const rt = new Rt6Info(dev.net.at(fib6Key), dev, ip6Input, ip6Output)
+  const fib = dev.net.at(fib6Key)
+  const rt = new Rt6Info(fib, dev, ip6Input, ip6Output)
+  fib.stats.rtAlloc++
   rt.dst = rt.gateway = daddr.slice()
   rt.dstLen = 128
   rt.idev = idev

@@ -158,7 +158,7 @@ export class Fib6 {
   /** routes with a source prefix or a preferred source in use: lookups must know the source address */
   routesRequireSrc = 0
   /** /proc/net/rt6_stats */
-  readonly stats = { nodes: 0, routeNodes: 0, rtAlloc: 0, rtEntries: 0, rtCache: 0, dstEntries: 0, discarded: 0 }
+  readonly stats = { nodes: 0, routeNodes: 0, rtAlloc: 0, rtEntries: 0, rtCache: 0, discarded: 0 }
   /** set by route_rtnl.ts: tells rtnetlink's listeners. `flags` are the message's NLM_F_… */
   notify: (event: 'new' | 'del', rt: Fib6Info, flags: number) => void = () => {}
   /** set by route_gc.ts: a route that runs out has come */

@@ -146,11 +146,19 @@ function ipv6RouteShow(net: Net): string {
   return text
 }
 
+/** @returns how many dst objects of a route count against the limit: those of own addresses do not */
+function countedDsts(rt: Fib6Info): number {
+  if (rt.protocol === RTPROT_KERNEL && (rt.flags & (RTF_LOCAL | RTF_ANYCAST)) !== 0) return 0
+  return (rt.nh?.rt?.from === rt ? 1 : 0) + (rt.nh?.exceptions?.size ?? 0)
+}
+
 /** /proc/net/rt6_stats */
 function rt6StatsShow(net: Net): string {
-  const { stats } = net.at(fib6Key)
-  const { nodes, routeNodes, rtAlloc, rtEntries, rtCache, dstEntries, discarded } = stats
-  return `${[nodes, routeNodes, rtAlloc, rtEntries, rtCache, dstEntries, discarded].map(v => hex(v, 4)).join(' ')}\n`
+  const fib = net.at(fib6Key)
+  const { nodes, routeNodes, rtAlloc, rtEntries, rtCache, discarded } = fib.stats
+  let dsts = 0
+  for (const table of fib.inOrder()) for (const rt of tableRoutes(table)) dsts += countedDsts(rt)
+  return `${[nodes, routeNodes, rtAlloc, rtEntries, rtCache, dsts, discarded].map(v => hex(v, 4)).join(' ')}\n`
 }
 
 /** Registers the files of a namespace. */

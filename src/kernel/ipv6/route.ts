@@ -139,6 +139,7 @@ function makeDst(fib: Fib6, res: Fib6Result): Rt6Info {
   const nh = res.nh!
   const dev = dstDevice(rt, nh, res.flags)
   const dst = new Rt6Info(fib, dev, ip6Forward, ip6Output)
+  fib.stats.rtAlloc++
   if ((res.flags & RTF_REJECT) !== 0) {
     dst.error = rtTypeError(res.type)
     if (res.type === RTN_BLACKHOLE) {

@@ -44,7 +44,6 @@ export class Rt6Info implements DstEntry {
     this.input = input
     this.output = output
     this.sernum = fib.sernum
-    fib.stats.rtAlloc++
   }
 
   /** Routes have come or gone since it was looked up, or it has run out: a holder must look again. */

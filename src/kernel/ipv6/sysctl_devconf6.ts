@@ -109,7 +109,7 @@ function stableSecret(net: Net, ops: Ipv6ConfOps, conf: Ipv6Devconf, dev: NetDev
       conf.stableSecret = secret
       const index = IPV6_DEVCONF_NAMES.indexOf('addr_gen_mode')
       const stable = 2
-      const targets = dev === undefined ? [conf, ...devices(net, ops)] : [conf]
+      const targets = dev === undefined ? devices(net, ops) : [conf]
       for (const target of targets) target.data[index] = stable
       return 0
     },

@@ -32,11 +32,13 @@ export interface MountSpec {
   readonly options?: string
   readonly superOptions?: string
   readonly rootPath?: string
+  /** its number, which is also its place in the table; the next free one where absent */
+  readonly id?: number
 }
 
 /** The mount table. */
 export class MountTable {
-  /** oldest first */
+  /** by number */
   private mounts: Mount[] = []
   /** mounts by the inode they cover; which of them counts depends on the mount it was reached through */
   private readonly over = new Map<Inode, Mount[]>()
@@ -46,7 +48,7 @@ export class MountTable {
   /** Mounts the root file system. */
   mountRoot(spec: MountSpec): void {
     this.rootMount = this.make(spec, null, '/', null)
-    this.mounts.push(this.rootMount)
+    this.enter(this.rootMount)
   }
 
   /** the root of the tree */
@@ -54,7 +56,13 @@ export class MountTable {
     return new Path(this.rootMount!, this.rootMount!.root, null, '')
   }
 
-  /** @returns all mounts, oldest first */
+  private enter(mount: Mount): void {
+    const at = this.mounts.findIndex(other => other.id > mount.id)
+    if (at < 0) this.mounts.push(mount)
+    else this.mounts.splice(at, 0, mount)
+  }
+
+  /** @returns all mounts, by number: oldest first */
   list(): readonly Mount[] {
     return this.mounts
   }
@@ -62,7 +70,7 @@ export class MountTable {
   /** Lays a file system, or a file, over the place `at`. A namespace's file keeps the namespace alive. */
   add(at: Path, spec: MountSpec): Mount {
     const mount = this.make(spec, at.mount, at.text, at.inode)
-    this.mounts.push(mount)
+    this.enter(mount)
     const over = this.over.get(at.inode)
     if (over === undefined) this.over.set(at.inode, [mount])
     else over.push(mount)
@@ -99,8 +107,10 @@ export class MountTable {
   }
 
   private make(spec: MountSpec, parent: Mount | null, target: string, covered: Inode | null): Mount {
+    const id = spec.id ?? this.nextId
+    this.nextId = Math.max(this.nextId, id + 1)
     return {
-      id: this.nextId++,
+      id,
       parent,
       root: spec.root,
       rootPath: spec.rootPath ?? '/',

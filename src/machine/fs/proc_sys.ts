@@ -5,10 +5,14 @@ import { procDointvec, vector } from '../../kernel/core/sysctl_handlers.ts'
 import { Errno } from '../../uapi/errno.ts'
 import type { Machine } from '../machine.ts'
 import { PID_MAX } from '../process_table.ts'
+import type { Task } from '../task.ts'
 import { RELEASE, SYSNAME, VERSION } from '../uts.ts'
 import type { ViewDir } from './kernfs_inode.ts'
 import { overlayDirs } from './procfs.ts'
 import { SYSCTL_VALUES } from './sysctl_values.ts'
+
+/** Characters of a host or domain name that count (__NEW_UTS_LEN). */
+const UTS_MAX = 64
 
 /** A sysctl whose value is a text: what is written up to the first newline. */
 function textEntry(read: () => string, write?: (value: string) => void, mode?: number): KernfsFile {
@@ -82,25 +86,6 @@ function identity(machine: Machine, table: KernfsTable): void {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
   }
   let bootId: string | undefined
-  const limit = (name: string): string => name.slice(0, 64)
-  table.set(
-    'domainname',
-    textEntry(
-      () => machine.domainname,
-      name => {
-        machine.domainname = limit(name)
-      },
-    ),
-  )
-  table.set(
-    'hostname',
-    textEntry(
-      () => machine.hostname,
-      name => {
-        machine.hostname = limit(name)
-      },
-    ),
-  )
   table.set(
     'ns_last_pid',
     textEntry(() => String(machine.processes.lastPid)),
@@ -129,16 +114,33 @@ function identity(machine: Machine, table: KernfsTable): void {
   random.set('uuid', textEntry(uuid))
 }
 
+/** The names that belong to the reader's UTS namespace. */
+function utsEntries(task: Task): KernfsTable {
+  const table = new KernfsTable(true)
+  const kernel = table.dir('kernel')
+  for (const name of ['domainname', 'hostname'] as const)
+    kernel.set(
+      name,
+      textEntry(
+        () => task.uts[name],
+        text => {
+          task.uts[name] = text.slice(0, UTS_MAX)
+        },
+      ),
+    )
+  return table
+}
+
 /** @returns /proc/sys */
 export function sysctlTree(machine: Machine): ViewDir {
   let own: KernfsTable | undefined
-  const view = (task: Parameters<ViewDir['lookup']>[1]): ViewDir => {
+  const view = (task: Task): ViewDir => {
     if (own === undefined) {
       own = new KernfsTable(true)
       fill(own)
       identity(machine, own.dir('kernel'))
     }
-    return overlayDirs(machine.kernel.procSys(task.net), own)
+    return overlayDirs(machine.kernel.procSys(task.net), overlayDirs(utsEntries(task), own))
   }
   return {
     kind: 'dir',

@@ -5,6 +5,9 @@ import { COST } from '../costs.ts'
 import { NsFile } from '../fs/nsfs.ts'
 import type { Task } from '../task.ts'
 
+/** unshare(2): a UTS namespace of one's own, with the host name. */
+const CLONE_NEWUTS = 0x04000000
+
 /** Only root may change namespaces and mounts (CAP_SYS_ADMIN). */
 function privileged(task: Task): void {
   if (task.uid !== 0) throw new SysError(Errno.EPERM)
@@ -14,7 +17,8 @@ function privileged(task: Task): void {
 export function unshare(task: Task, flags: number): void {
   task.enter(COST.unshare)
   privileged(task)
-  if ((flags & ~CLONE_NEWNET) !== 0) throw new SysError(Errno.EINVAL)
+  if ((flags & ~(CLONE_NEWNET | CLONE_NEWUTS)) !== 0) throw new SysError(Errno.EINVAL)
+  if ((flags & CLONE_NEWUTS) !== 0) task.uts = { ...task.uts }
   if ((flags & CLONE_NEWNET) === 0) return
   const old = task.net
   task.net = task.machine.kernel.createNet()
