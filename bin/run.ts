@@ -30,7 +30,11 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 /** Boots the machine that the options describe. */
 export function boot(options: BootOptions, machine: 'bare' | 'nic' = options.machine ?? 'bare'): Machine {
   const mounts = (options.mount ?? []).map(parseMount)
-  const booted = bootMachine({ profile: machine, seed: options.seed ?? 1 })
+  const booted = bootMachine({ profile: machine, seed: options.seed ?? 1, conveniences: true })
+  if (process.env.LINNET_DEBUG !== undefined)
+    booted.onCrash = (comm, error) => {
+      process.stderr.write(`${comm}: ${error instanceof Error ? error.stack : String(error)}\n`)
+    }
   for (const { host, dir, writable } of mounts) booted.mountHostFolder(host, dir, writable)
   return booted
 }

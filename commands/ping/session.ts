@@ -78,7 +78,7 @@ function microseconds(ns: number): number {
 
 /** Waits of at least MIN_INTERVAL. */
 function atLeast(ms: number): number {
-  return ms <= MIN_INTERVAL ? MIN_INTERVAL : ms
+  return Math.max(MIN_INTERVAL, ms)
 }
 
 /** State of a run; the families add to it what they find out. */

@@ -72,7 +72,7 @@ export class Statistics {
   /** One more packet is on its way. */
   advance(): void {
     this.transmitted++
-    if ((((this.transmitted & 0xffff) - this.acked) & ~0) > 0x7fff) this.acked = (this.transmitted + 1) & 0xffff
+    if ((this.transmitted & 0xffff) - this.acked > 0x7fff) this.acked = (this.transmitted + 1) & 0xffff
   }
 
   /** An answer to a sequence number has come. */

@@ -9,7 +9,11 @@ import { HELP } from './help.ts'
 
 const OPTIONS: readonly Option[] = [
   ...HELP_VERSION,
-  ...NAMESPACE_KINDS.map((kind): Option => ({ key: kind.file, short: kind.short, long: kind.long, arg: 'optional' })),
+  // only the long options take a file to keep the namespace in
+  ...NAMESPACE_KINDS.flatMap((kind): Option[] => [
+    { key: kind.file, short: kind.short },
+    { key: kind.file, long: kind.long, arg: 'optional' },
+  ]),
   { key: 'fork', short: 'f', long: 'fork' },
   { key: 'mapUser', long: 'map-user', arg: 'required' },
   { key: 'mapGroup', long: 'map-group', arg: 'required' },

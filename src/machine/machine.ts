@@ -362,7 +362,7 @@ export class Machine {
   /** A program threw something that is not the end of its process: it is told on its standard error, and ends. */
   crash(task: Task, error: unknown): void {
     this.onCrash?.(task.comm, error)
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const text = error instanceof Error ? error.message : String(error)
     const file = task.files.peek(2)
     if (file?.writable === true) file.write(task, new TextEncoder().encode(`${task.comm}: internal error: ${text}\n`))
     beginExit(task, EXIT_CRASH)

@@ -113,10 +113,17 @@ export class Scheduler {
     })
   }
 
-  /** Runs events that are due; called from system calls, as an interrupt comes on the way back to user mode. */
+  /**
+   * Runs events that are due; called from system calls, as an interrupt comes on the way back to user mode. What an event
+   * throws is none of the process's business: it ends the run.
+   */
   interrupts(): void {
     const { clock } = this
-    for (let n = EVENTS_PER_INTERRUPT; n > 0 && clock.nextTime() <= clock.now; n--) clock.runNext()
+    try {
+      for (let n = EVENTS_PER_INTERRUPT; n > 0 && clock.nextTime() <= clock.now; n--) clock.runNext()
+    } catch (error) {
+      this.abort(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   /** Stops every `run` under way with an error: a limit was reached, or the user interrupts. */

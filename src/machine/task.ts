@@ -170,7 +170,8 @@ export class Task {
   get state(): TaskState {
     if (this.ended !== undefined) return 'Z'
     if (this.stopped) return 'T'
-    return this.kthread || this.sleeps.length > 0 || this.pid === 1 ? this.idle : 'R'
+    const waits = this.sleeps.length > 0 && this.waitsIn !== 'exec'
+    return this.kthread || waits || this.pid === 1 ? this.idle : 'R'
   }
 
   /** who it is to the kernel's sockets */
@@ -243,6 +244,19 @@ export class Task {
     if (this.pending.length === 0) return reason
     this.runHandlers()
     return SIGNALED
+  }
+
+  /**
+   * Computes for `ns` on a processor of its own: others run meanwhile, unlike during `charge`. Never returns once the
+   * process has ended.
+   */
+  async compute(ns: number, userShare: number): Promise<void> {
+    const { clock } = this.machine.kernel
+    const deadline = clock.now + ns
+    while (clock.now < deadline && this.ended === undefined) await this.sleep([], deadline, 'exec')
+    if (this.gone) await NEVER
+    this.utime += ns * userShare
+    this.stime += ns * (1 - userShare)
   }
 
   private sleep(queues: readonly WaitQueue[], deadline: number, what: string): Promise<WakeReason> {

@@ -171,7 +171,7 @@ describe('processes', () => {
       throw new Error('a bug')
     })
     expect(status).toMatchObject({ kind: 'exited', status: 70 })
-    expect(stderr).toContain('test: internal error: Error: a bug')
+    expect(stderr).toBe('test: internal error: a bug\n')
   })
 
   it('account CPU time to the parent once waited for', async () => {

@@ -185,6 +185,24 @@ describe('scheduler', () => {
     expect(took).toBeLessThan(3e6)
   })
 
+  it('tells of an event that failed, wherever it struck', async () => {
+    for (const blocked of [true, false]) {
+      const on = machine()
+      on.kernel.clock.after(1e6, () => {
+        throw new Error('a kernel bug')
+      })
+      const failed = run(
+        async proc => {
+          if (blocked) await proc.nanosleep(1e9)
+          else for (;;) await proc.yield()
+          return 0
+        },
+        { on },
+      )
+      await expect(failed).rejects.toThrow('a kernel bug')
+    }
+  })
+
   it('ends every process on shutdown', async () => {
     const on = machine()
     const running = on.spawn({ argv: ['x'], main: proc => proc.pause().then(() => 0) })

@@ -63,14 +63,10 @@ const BOND_MAX_TARGETS = 16
 
 /** Reads a name of a table or its number. */
 function indexOf(table: readonly string[], word: string, name: string): number {
-  if (/^[0-9]/.test(word)) {
-    const number = getInteger(word)
-    if (number !== undefined && number < table.length) return number
-  } else {
-    const place = table.indexOf(word)
-    if (place >= 0) return place
-  }
-  invarg(`invalid ${name}`, word)
+  const number = getInteger(word, 10)
+  if (number !== undefined && number >= 0 && number < table.length) return number
+  const place = table.indexOf(word)
+  return place < 0 ? invarg(`invalid ${name}`, word) : place
 }
 
 const OPTIONS: readonly KindOption<BondData>[] = [

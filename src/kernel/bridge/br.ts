@@ -6,8 +6,8 @@ import { HZ, TICK_NSEC, Timer, USER_HZ } from '../core/clock.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { FdbTable } from './br_fdb_table.ts'
-import { BrMulticast, BrMulticastPort } from './br_multicast_ctx.ts'
 import { BridgeId } from './br_id.ts'
+import { BrMulticast, BrMulticastPort } from './br_multicast_ctx.ts'
 import { VlanGroup } from './br_vlan_group.ts'
 
 /** Port states of the spanning tree (BR_STATE_…). */

@@ -1,10 +1,15 @@
 /** The bridge's own device: what the host itself sends into the bridge, and its settings. */
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_PROMISC } from '../../uapi/if.ts'
-import { ETH_HLEN, ETH_MAX_MTU, etherAddrEqual, ethHwAddrRandom, etherSetup, isValidEtherAddr } from '../core/ethernet.ts'
 import {
-  NETIF_F2_GSO_SOFTWARE,
-  NETIF_F2_HW_VLAN_STAG_TX,
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  etherAddrEqual,
+  etherSetup,
+  ethHwAddrRandom,
+  isValidEtherAddr,
+} from '../core/ethernet.ts'
+import {
   NETIF_F_FRAGLIST,
   NETIF_F_GSO_ENCAP_ALL,
   NETIF_F_GSO_SOFTWARE,
@@ -14,13 +19,22 @@ import {
   NETIF_F_LLTX,
   NETIF_F_NETNS_LOCAL,
   NETIF_F_SG,
+  NETIF_F2_GSO_SOFTWARE,
+  NETIF_F2_HW_VLAN_STAG_TX,
 } from '../core/features.ts'
 import { IFF_EBRIDGE, IFF_NO_QUEUE, NETDEV_TX_OK, type NetDevice, type NetDeviceOps } from '../core/net_device.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { BR_STATE_FORWARDING, BROPT_MTU_SET_BY_USER, bridgeOf, NetBridge } from './br.ts'
 import { fdbCleanup, fdbDeleteByPort } from './br_fdb.ts'
 import { brFdbAdd, brFdbDel, brFdbDump, brFdbGet } from './br_fdb_netlink.ts'
-import { BR_PKT_BROADCAST, BR_PKT_MULTICAST, BR_PKT_UNICAST, brFlood, brForward, brMulticastFlood } from './br_forward.ts'
+import {
+  BR_PKT_BROADCAST,
+  BR_PKT_MULTICAST,
+  BR_PKT_UNICAST,
+  brFlood,
+  brForward,
+  brMulticastFlood,
+} from './br_forward.ts'
 import { brAddIf, brDelIf, delNbp } from './br_if.ts'
 import { brMulticastFlush, brMulticastRcv, multicastTargets } from './br_multicast.ts'
 import { initQueries, openQueries, stopQueries } from './br_multicast_query.ts'
@@ -32,12 +46,7 @@ import { brHelloTimerExpired, brTcnTimerExpired, brTopologyChangeTimerExpired } 
 import { brAllowedIngress, ingress } from './br_vlan.ts'
 
 const COMMON =
-  NETIF_F_SG |
-  NETIF_F_FRAGLIST |
-  NETIF_F_HIGHDMA |
-  NETIF_F_GSO_SOFTWARE |
-  NETIF_F_GSO_ENCAP_ALL |
-  NETIF_F_HW_CSUM
+  NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | NETIF_F_GSO_SOFTWARE | NETIF_F_GSO_ENCAP_ALL | NETIF_F_HW_CSUM
 
 /** Sends a frame of the host's into the bridge (br_dev_xmit). */
 function startXmit(skb: SkBuff, dev: NetDevice): number {
@@ -158,4 +167,3 @@ export function brDevDelete(dev: NetDevice, kill: NetDevice[]): void {
   stopQueries(br)
   kill.push(dev)
 }
-

@@ -16,7 +16,14 @@ import {
   type NetBridgePort,
 } from './br.ts'
 import { fdbUpdate } from './br_fdb.ts'
-import { BR_PKT_BROADCAST, BR_PKT_MULTICAST, BR_PKT_UNICAST, brFlood, brForward, brMulticastFlood } from './br_forward.ts'
+import {
+  BR_PKT_BROADCAST,
+  BR_PKT_MULTICAST,
+  BR_PKT_UNICAST,
+  brFlood,
+  brForward,
+  brMulticastFlood,
+} from './br_forward.ts'
 import { brMulticastRcv, multicastTargets } from './br_multicast.ts'
 import { brAllowedEgress, brAllowedIngress, brHandleVlan, brShouldLearn, ingress } from './br_vlan.ts'
 

@@ -74,8 +74,7 @@ function validGroup(entry: MdbEntryMessage, extack: RtnlContext['extack']): numb
   if (entry.port === 0) return fail('Zero entry ifindex is not allowed')
   if (group.length === 4) {
     if (group[0]! >> 4 !== 14) return fail('IPv4 entry group address is not multicast')
-    if (group[0] === 224 && group[1] === 0 && group[2] === 0)
-      return fail('IPv4 entry group address is local multicast')
+    if (group[0] === 224 && group[1] === 0 && group[2] === 0) return fail('IPv4 entry group address is local multicast')
   } else if (group.length === 16) {
     if (group[0] === 0xff && group[1] === 0x02 && isZero(group.subarray(2, 15)) && group[15] === 1)
       return fail('IPv6 entry group address is link-local all nodes')
@@ -111,7 +110,7 @@ function parse(ctx: RtnlContext, msg: MdbMessage): Target | number {
     if (portDev === undefined) return fail(Errno.ENODEV, "Port net device doesn't exist")
     port = portOf(portDev)
     if (port === undefined) return fail(Errno.EINVAL, 'Net device is not a bridge port')
-    if (port.br !== br) return fail(Errno.EINVAL, "Port belongs to a different bridge device")
+    if (port.br !== br) return fail(Errno.EINVAL, 'Port belongs to a different bridge device')
   }
   const group = port === undefined ? br.vlans : port.vlans
   // without a VLAN the entry is for all of them, where VLANs are filtered

@@ -1,6 +1,7 @@
 /** The multicast database as messages, and telling listeners of changes (br_mdb_notify). */
 import type { MdbEntry as MdbEntryMessage } from '../../uapi/if_bridge.ts'
-import { RTM_DELMDB, RTM_NEWMDB, RTNLGRP_MDB } from '../../uapi/rtnetlink.ts'
+import { RTNLGRP_MDB } from '../../uapi/if_bridge.ts'
+import { RTM_DELMDB, RTM_NEWMDB } from '../../uapi/rtnetlink.ts'
 import { AF_BRIDGE } from '../../uapi/socket.ts'
 import type { NetBridge } from './br.ts'
 import type { MdbEntry, MdbPortGroup } from './br_multicast_ctx.ts'

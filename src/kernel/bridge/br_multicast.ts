@@ -26,7 +26,13 @@ import {
   type MdbPortGroup,
   type SnoopFamily,
 } from './br_multicast_ctx.ts'
-import { brMulticastQuery, portQueryExpired, startPortQueries, startQuerier, stopPortQueries } from './br_multicast_query.ts'
+import {
+  brMulticastQuery,
+  portQueryExpired,
+  startPortQueries,
+  startQuerier,
+  stopPortQueries,
+} from './br_multicast_query.ts'
 
 const IPPROTO_IGMP = 2
 const IPPROTO_HOPOPTS = 0
@@ -187,8 +193,7 @@ function addGroup(br: NetBridge, port: NetBridgePort | undefined, group: Uint8Ar
     brMulticastHostJoin(br, entry, false)
     return
   }
-  const known =
-    entry.ports.find(each => each.port === port) ?? brMulticastNewPortGroup(br, entry, port, false)
+  const known = entry.ports.find(each => each.port === port) ?? brMulticastNewPortGroup(br, entry, port, false)
   if (!known.permanent) br.mod(known.timer, br.multicast.membershipInterval)
 }
 

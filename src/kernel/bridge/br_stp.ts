@@ -167,8 +167,7 @@ export function brConfigurationUpdate(br: NetBridge): void {
 
 /** Tells every segment that the bridge serves of the tree (br_config_bpdu_generation). */
 export function brConfigBpduGeneration(br: NetBridge): void {
-  for (const port of br.ports)
-    if (port.state !== BR_STATE_DISABLED && brIsDesignatedPort(port)) brTransmitConfig(port)
+  for (const port of br.ports) if (port.state !== BR_STATE_DISABLED && brIsDesignatedPort(port)) brTransmitConfig(port)
 }
 
 function supersedes(port: NetBridgePort, bpdu: ConfigBpdu): boolean {
@@ -346,4 +345,3 @@ export function brSetAgeingTime(br: NetBridge, value: number): number {
 export function brIsDesignatedForSomePort(br: NetBridge): boolean {
   return br.ports.some(port => port.state !== BR_STATE_DISABLED && port.designatedBridge.equals(br.bridgeId))
 }
-

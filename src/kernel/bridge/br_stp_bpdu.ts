@@ -1,6 +1,5 @@
 /** Spanning tree messages on the wire (IEEE 802.1D clause 9), in LLC frames to the bridge group address. */
-import { IFF_UP } from '../../uapi/if.ts'
-import { ETH_P_802_2 } from '../../uapi/if.ts'
+import { ETH_P_802_2, IFF_UP } from '../../uapi/if.ts'
 import { HZ } from '../core/clock.ts'
 import { ETH_HLEN, etherAddrEqual } from '../core/ethernet.ts'
 import type { NetDevice } from '../core/net_device.ts'

@@ -1,11 +1,11 @@
 /** VLAN filtering: which VLANs the bridge and its ports belong to, and what that lets in and out (IEEE 802.1Q). */
 import { Errno } from '../../uapi/errno.ts'
 import { ETH_P_8021Q, IFF_PROMISC } from '../../uapi/if.ts'
-import type { SkBuff } from '../core/skbuff.ts'
-import { ethTypeVlan } from '../8021q/vlan_dev.ts'
 import { skbVlanUntag } from '../8021q/vlan_core.ts'
+import { ethTypeVlan } from '../8021q/vlan_dev.ts'
 import { vlanInsertTag } from '../core/dev_offload.ts'
 import { ETH_HLEN } from '../core/ethernet.ts'
+import type { SkBuff } from '../core/skbuff.ts'
 import {
   BR_CB_VLAN_FILTERED,
   BR_STATE_FORWARDING,
@@ -47,8 +47,7 @@ const failed = (rc: number): VlanChange => ({ rc, changed: false })
 /** @returns whether the flags of an entry differ from those asked for; with `commit` they are set (__vlan_flags_update) */
 function updateFlags(group: VlanGroup, vlan: BridgeVlan, flags: number, commit: boolean): boolean {
   const wantsPvid = (flags & BRIDGE_VLAN_INFO_PVID) !== 0
-  const change =
-    wantsPvid === (group.pvid !== vlan.vid) || ((flags ^ vlan.flags) & BRIDGE_VLAN_INFO_UNTAGGED) !== 0
+  const change = wantsPvid === (group.pvid !== vlan.vid) || ((flags ^ vlan.flags) & BRIDGE_VLAN_INFO_UNTAGGED) !== 0
   if (!commit) return change
   if (wantsPvid) group.pvid = vlan.vid
   else if (group.pvid === vlan.vid) group.pvid = 0

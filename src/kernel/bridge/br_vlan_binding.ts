@@ -1,8 +1,8 @@
 /** VLAN devices on a bridge whose carrier follows the ports of their VLAN (`bridge_binding on`). */
 import { IFF_UP } from '../../uapi/if.ts'
+import { isVlanDev, VLAN_FLAG_BRIDGE_BINDING, vlanPriv } from '../8021q/vlan.ts'
 import { netifCarrierOff, netifCarrierOn, netifOperUp } from '../core/link_watch.ts'
 import type { NetDevice } from '../core/net_device.ts'
-import { isVlanDev, VLAN_FLAG_BRIDGE_BINDING, vlanPriv } from '../8021q/vlan.ts'
 import type { NetBridge } from './br.ts'
 
 function bound(dev: NetDevice): boolean {

@@ -1,7 +1,8 @@
 /** The VLAN database in rtnetlink: RTM_*VLAN, and telling listeners of changes. */
 import { Errno } from '../../uapi/errno.ts'
 import type { VlanDbMessage } from '../../uapi/if_bridge.ts'
-import { RTM_DELVLAN, RTM_GETVLAN, RTM_NEWVLAN, RTNLGRP_BRVLAN, type RtMessage } from '../../uapi/rtnetlink.ts'
+import { RTNLGRP_BRVLAN } from '../../uapi/if_bridge.ts'
+import { RTM_DELVLAN, RTM_GETVLAN, RTM_NEWVLAN, type RtMessage } from '../../uapi/rtnetlink.ts'
 import { AF_BRIDGE } from '../../uapi/socket.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { RtnlContext } from '../core/rtnetlink.ts'
@@ -34,7 +35,9 @@ export function brVlanNotify(
   net.kernel.rtnl.notify(net, RTNLGRP_BRVLAN, () => {
     const vlan = group?.find(first)
     const entry: Entry =
-      present && group !== undefined && vlan !== undefined ? entryOf(group, vlan) : { vid: first, vlanFlags: 0, state: 0 }
+      present && group !== undefined && vlan !== undefined
+        ? entryOf(group, vlan)
+        : { vid: first, vlanFlags: 0, state: 0 }
     return {
       type: present ? RTM_NEWVLAN : RTM_DELVLAN,
       flags: 0,
@@ -60,7 +63,10 @@ function dump(ctx: RtnlContext, msg: RtMessage): number | RtMessage[] {
     if (msg.ifindex !== 0 && msg.ifindex !== dev.ifindex) continue
     const group = groupOf(dev)
     if (group === undefined) continue
-    const entries = group.list().filter(vlan => vlan.usable).map(vlan => entryOf(group, vlan))
+    const entries = group
+      .list()
+      .filter(vlan => vlan.usable)
+      .map(vlan => entryOf(group, vlan))
     if (entries.length > 0)
       out.push({ type: RTM_NEWVLAN, flags: 0, family: AF_BRIDGE, ifindex: dev.ifindex, attrs: { entries } })
   }
@@ -77,8 +83,8 @@ function change(ctx: RtnlContext, msg: RtMessage): number {
   for (const entry of msg.attrs.entries ?? [])
     for (let vid = entry.vid; vid <= (entry.rangeEnd ?? entry.vid); vid++) {
       const vlan = group.find(vid)
-      if (vlan === undefined || !vlan.usable)
-        return ctx.extack.fail(-Errno.ENOENT, 'bridge: Vlan entry does not exist')
+      if (vlan === undefined || !vlan.usable) return ctx.extack.fail(-Errno.ENOENT, 'bridge: Vlan entry does not exist')
+      if (entry.state === undefined) continue
       if (entry.state > 4) return ctx.extack.fail(-Errno.EINVAL, 'bridge: Invalid vlan state')
       vlan.state = entry.state
     }

@@ -52,9 +52,11 @@ export interface NetDeviceOps {
   /** VLAN ids that a lower device must pass up */
   vlanRxAddVid?(dev: NetDevice, proto: number, vid: number): number
   vlanRxKillVid?(dev: NetDevice, proto: number, vid: number): number
+  /** Forwarding entries (AF_BRIDGE neighbours); `dev` is the device itself or one of its ports. */
   fdbAdd?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number
   fdbDel?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number
-  fdbDump?(dev: NetDevice): NeighMessage[]
+  /** @param port only what is on this port; undefined: the device's own */
+  fdbDump?(dev: NetDevice, port: NetDevice | undefined): NeighMessage[]
   fdbGet?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): NeighMessage | number
   /** AF_BRIDGE link messages: `bridge link`, `bridge vlan` */
   bridgeGetlink?(dev: NetDevice, filter: number): LinkMessage | undefined

@@ -21,6 +21,8 @@ import { requestModule } from './module.ts'
 import type { NetDevice, RtnlLinkOps } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { NetlinkExtAck, RtnlContext } from './rtnetlink.ts'
+import { rtnlBridgeInit } from './rtnl_bridge.ts'
+import { rtnlFdbInit } from './rtnl_fdb.ts'
 import { ensureUniqueNetns, rtnlNewlinkCreate } from './rtnl_link_create.ts'
 import { rtmsgIfinfo, rtnlFillIfinfo } from './rtnl_link_fill.ts'
 import { netById, rtnlNsidInit } from './rtnl_nsid.ts'
@@ -276,6 +278,8 @@ export function rtnlLinkInit(kernel: Kernel): void {
   rtnl.register(AF_UNSPEC, RTM_NEWLINKPROP, { doit: linkprop })
   rtnl.register(AF_UNSPEC, RTM_DELLINKPROP, { doit: linkprop })
   rtnlNsidInit(kernel)
+  rtnlFdbInit(kernel)
+  rtnlBridgeInit(kernel)
   kernel.netdevChain.register((event, dev) => {
     const number = EVENTS[event]
     if (number !== undefined) rtmsgIfinfo(RTM_NEWLINK, dev, 0, { event: number })

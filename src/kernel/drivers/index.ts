@@ -1,5 +1,6 @@
 /** Registers the drivers: link types, the loopback of each namespace, network cards. */
 import { vlanCoreInit, vlanModule } from '../8021q/module.ts'
+import { bridgeModule } from '../bridge/module.ts'
 import { defaultDeviceExit } from '../core/dev_netns.ts'
 import { registerModule } from '../core/module.ts'
 import type { Net } from '../core/net_namespace.ts'
@@ -29,7 +30,7 @@ function probeNics(kernel: Kernel, net: Net): void {
 export function driversInit(kernel: Kernel): void {
   for (const ops of [vethLinkOps, dummyLinkOps, ifbLinkOps, tunLinkOps]) registerLinkOps(kernel, ops)
   vlanCoreInit(kernel)
-  for (const module of [vlanModule]) registerModule(kernel, module)
+  for (const module of [vlanModule, bridgeModule]) registerModule(kernel, module)
   registerNetSysfs(kernel, tunSysfs)
   // the last to be registered is the first to leave: devices go before the subsystems that use them
   kernel.registerPernet({

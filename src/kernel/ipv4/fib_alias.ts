@@ -13,6 +13,8 @@ export class FibAlias {
   readonly tbId: number
   /** a lookup has used it: cached routes may depend on it */
   accessed = false
+  /** the one to try after this: of the same prefix, else of the next shorter one that holds it; set by fib_index.ts */
+  next: FibAlias | null = null
   /** which of several default routes answered last, -1 none */
   dflt = -1
 

@@ -26,7 +26,6 @@ import {
 import { AF_INET } from '../../uapi/socket.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { Net } from '../core/net_namespace.ts'
-import type { FibAlias } from './fib_alias.ts'
 import type { DstMetrics } from './fib_metrics.ts'
 import type { FibTable } from './fib_table.ts'
 import type { Nexthop } from './nexthop.ts'
@@ -172,15 +171,12 @@ export class FibResult {
   tclassid = 0
   fi: FibInfo | undefined
   table: FibTable | undefined
-  /** the routes of the leaf it was found in */
-  faList: readonly FibAlias[] | undefined
 
   /** Forgets what was found. */
   clear(): void {
     this.fi = undefined
     this.nhc = undefined
     this.table = undefined
-    this.faList = undefined
     this.type = RTN_UNSPEC
     this.prefixlen = this.tclassid = this.nhSel = this.scope = this.prefix = 0
   }

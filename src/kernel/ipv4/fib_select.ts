@@ -217,7 +217,7 @@ function fibSelectDefault(fl4: Flowi4, res: FibResult): void {
   let lastTos = 0
   death.last = undefined
   death.index = -1
-  for (const fa of res.faList!) {
+  for (const fa of res.table!.trie.findNode(res.prefix)?.aliases ?? []) {
     const next = fa.info
     if (fa.slen !== slen || (fa.tos !== 0 && fa.tos !== fl4.tos) || fa.tbId !== table.id) continue
     if (next.priority > lastPrio && fa.tos === lastTos) {

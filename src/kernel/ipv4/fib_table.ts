@@ -20,6 +20,7 @@ import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { FibAlias, findAlias, insertAlias } from './fib_alias.ts'
 import { rtmsgFib } from './fib_dump.ts'
+import type { FibIndex } from './fib_index.ts'
 import {
   FIB_LOOKUP_IGNORE_LINKSTATE,
   FIB_PROPS,
@@ -40,7 +41,9 @@ import { rtCacheFlush } from './rtable.ts'
 /** Buckets by which tables are listed. */
 const TABLE_HASH = 256
 
-const MISS = 1
+/** The route does not fit; nor does any of its leaf. */
+const NEXT = 1
+const MISS = 2
 
 /** @returns whether a next hop can be used by a lookup now (fib_lookup_good_nhc) */
 export function fibLookupGoodNhc(nhc: FibNh, flags: number, fl4: Flowi4): boolean {
@@ -77,10 +80,26 @@ export class FibTable {
    * @param flags FIB_LOOKUP_… @returns 0 with `res` filled in, -EAGAIN where there is none, or the route's own error
    */
   lookup(fl4: Flowi4, res: FibResult, flags: number): number {
-    const err = this.walk(fl4, res, flags)
+    const index = this.trie.indexed()
+    const err = index === undefined ? this.walk(fl4, res, flags) : this.search(index, fl4, res, flags)
     const { trace } = this.fib.net.kernel
     if (trace.fibTableLookup.enabled) trace.fibTableLookup.fire(this.id, fl4.daddr, err)
     return err
+  }
+
+  private search(index: FibIndex, fl4: Flowi4, res: FibResult, flags: number): number {
+    for (let fa = index.find(fl4.daddr); fa !== null; fa = fa.next) {
+      const err = this.match(fa, fl4, res, flags)
+      if (err === NEXT) continue
+      // the rest of the leaf must be passed over, and only the trie knows what that is
+      if (err === MISS) return this.walk(fl4, res, flags)
+      const { stats } = this.trie
+      stats.gets++
+      stats.passed++
+      return err
+    }
+    this.trie.stats.gets++
+    return -Errno.EAGAIN
   }
 
   private walk(fl4: Flowi4, res: FibResult, flags: number): number {
@@ -109,7 +128,7 @@ export class FibTable {
     // and back up, to ever shorter prefixes
     for (;;) {
       if (leaf) {
-        const err = this.match(n!, key, fl4, res, flags)
+        const err = this.matchLeaf(n!, key, fl4, res, flags)
         if (err !== MISS) {
           stats.passed++
           return err
@@ -136,47 +155,53 @@ export class FibTable {
   }
 
   /** Takes the first route of a leaf that fits. @returns 0, its error, or MISS */
-  private match(n: TrieNode, key: number, fl4: Flowi4, res: FibResult, flags: number): number {
+  private matchLeaf(n: TrieNode, key: number, fl4: Flowi4, res: FibResult, flags: number): number {
     const list = n.aliases
     const differs = (key ^ n.key) >>> 0
     for (let i = 0; i < list.length; i++) {
       const fa = list[i]!
       if (fa.slen < 32 && differs >>> fa.slen !== 0) continue
-      if (fa.tos !== 0 && fa.tos !== fl4.tos) continue
-      const fi = fa.info
-      if (fi.dead || fi.scope < fl4.scope) continue
-      fa.accessed = true
-      const { error } = FIB_PROPS[fa.type]!
-      if (error < 0) return error
-      if ((fi.flags & RTNH_F_DEAD) !== 0) continue
-      let nhc: FibNh | undefined
-      let sel = 0
-      if (fi.nh !== undefined) {
-        if (nexthopIsBlackhole(fi.nh)) return FIB_PROPS[RTN_BLACKHOLE]!.error
-        nhc = nexthopGetNhcLookup(fi.nh, flags, fl4)
-        if (nhc === undefined) return MISS
-      } else {
-        const { nhs } = fi
-        for (; sel < nhs.length; sel++) {
-          const nh = nhs[sel]!
-          if (!fibLookupGoodNhc(nh, flags, fl4)) continue
-          nhc = nh
-          break
-        }
-        if (nhc === undefined) continue
-      }
-      res.prefix = n.key >>> 0
-      res.prefixlen = 32 - fa.slen
-      res.nhSel = sel
-      res.nhc = nhc
-      res.type = fa.type
-      res.scope = fi.scope
-      res.fi = fi
-      res.table = this
-      res.faList = list
-      return 0
+      const err = this.match(fa, fl4, res, flags)
+      if (err !== NEXT) return err
     }
     return MISS
+  }
+
+  /** @returns 0 with `res` filled in where a route of the destination fits, its error, NEXT or MISS */
+  private match(fa: FibAlias, fl4: Flowi4, res: FibResult, flags: number): number {
+    if (fa.tos !== 0 && fa.tos !== fl4.tos) return NEXT
+    const fi = fa.info
+    if (fi.dead || fi.scope < fl4.scope) return NEXT
+    if (!fa.accessed) fa.accessed = true
+    const { error } = FIB_PROPS[fa.type]!
+    if (error < 0) return error
+    if ((fi.flags & RTNH_F_DEAD) !== 0) return NEXT
+    let nhc: FibNh | undefined
+    let sel = 0
+    if (fi.nh !== undefined) {
+      if (nexthopIsBlackhole(fi.nh)) return FIB_PROPS[RTN_BLACKHOLE]!.error
+      nhc = nexthopGetNhcLookup(fi.nh, flags, fl4)
+      if (nhc === undefined) return MISS
+    } else {
+      const { nhs } = fi
+      for (; sel < nhs.length; sel++) {
+        const nh = nhs[sel]!
+        if (!fibLookupGoodNhc(nh, flags, fl4)) continue
+        nhc = nh
+        break
+      }
+      if (nhc === undefined) return NEXT
+    }
+    const { slen } = fa
+    res.prefix = slen === 32 ? 0 : ((fl4.daddr >>> slen) << slen) >>> 0
+    res.prefixlen = 32 - slen
+    res.nhSel = sel
+    res.nhc = nhc
+    res.type = fa.type
+    res.scope = fi.scope
+    res.fi = fi
+    res.table = this
+    return 0
   }
 
   /**
@@ -220,6 +245,7 @@ export class FibTable {
     }
     if ((nlFlags & NLM_F_CREATE) === 0) return this.give(fi, -Errno.ENOENT)
     const alias = new FibAlias(fi, slen, tos, cfg.type, this.id)
+    trie.changed(1)
     if (leaf === null) leaf = trie.insertLeaf(spot.parent, cfg.dst, alias)
     else {
       insertAlias(list, alias, at)
@@ -243,6 +269,7 @@ export class FibTable {
     const old = list[at]!
     const alias = new FibAlias(fi, old.slen, old.tos, cfg.type, this.id)
     list[at] = alias
+    this.trie.changed(0)
     const { net } = this.fib
     if (!cfg.skipNotify) rtmsgFib(net, RTM_NEWROUTE, cfg.dst, alias, this.id, told)
     this.fib.infos.release(old.info)
@@ -277,6 +304,7 @@ export class FibTable {
     if (!cfg.skipNotify) rtmsgFib(fib.net, RTM_DELROUTE, cfg.dst, fa, this.id, 0)
     if (cfg.dstLen === 0) this.numDefault--
     list.splice(at, 1)
+    this.trie.changed(-1)
     if (list.length === 0) this.trie.removeLeaf(leaf)
     else if (at === list.length) {
       leaf.slen = list[at - 1]!.slen
@@ -314,24 +342,29 @@ export class FibTable {
       }
       leaf.slen = slen
     })
+    this.trie.changed(-found)
     return found
   }
 
   /** Takes the routes of other tables out, after they got a trie of their own (fib_table_flush_external). */
   flushExternal(): void {
+    let gone = 0
     this.trie.sweep(leaf => {
       const list = leaf.aliases
       let slen = 0
       for (let i = 0; i < list.length; ) {
         const fa = list[i]!
-        if (fa.tbId !== this.id) list.splice(i, 1)
-        else {
+        if (fa.tbId !== this.id) {
+          list.splice(i, 1)
+          gone++
+        } else {
           slen = fa.slen
           i++
         }
       }
       leaf.slen = slen
     })
+    this.trie.changed(-gone)
   }
 
   /** Calls `visit` for each route of this table, in dump order; ends where it returns false. */
@@ -350,6 +383,7 @@ export class FibTable {
       const clone = new FibAlias(fa.info, fa.slen, fa.tos, fa.type, fa.tbId)
       clone.accessed = fa.accessed
       clone.dflt = fa.dflt
+      copy.trie.changed(1)
       const leaf = copy.trie.findNode(key, copy.spot)
       if (leaf === null) copy.trie.insertLeaf(copy.spot.parent, key, clone)
       else {

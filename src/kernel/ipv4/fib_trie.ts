@@ -6,6 +6,7 @@
  * A leaf holds the routes of all prefixes that begin at its key. Keys are signed 32-bit integers inside.
  */
 import type { FibAlias } from './fib_alias.ts'
+import { FibIndex, INDEX_MIN } from './fib_index.ts'
 
 /** A node is doubled when the doubled one would be at least this full, per cent; and for the root. */
 const INFLATE = 50
@@ -126,11 +127,29 @@ export function pushSuffix(tn: TrieNode, slen: number): void {
 export class FibTrie {
   /** the anchor: its one child is the topmost node */
   readonly root = new TrieNode(0, 32, 0)
-  /** what lookups did, see /proc/net/fib_triestat */
+  /** what lookups did, see /proc/net/fib_triestat; those that the index answers count as passed or not at all */
   readonly stats = { gets: 0, backtracks: 0, passed: 0, missed: 0, nullNodes: 0 }
+  /** routes in it; set by the tables that use it */
+  size = 0
+  private index: FibIndex | undefined
+  /** lookups since the last change */
+  private quiet = 0
 
   constructor() {
     this.root.slen = 32
+  }
+
+  /** The routes have changed by `delta`: the index is no longer right. */
+  changed(delta: number): void {
+    this.size += delta
+    this.index = undefined
+    this.quiet = 0
+  }
+
+  /** @returns the index of a large trie that has been the same for as many lookups as making it is worth */
+  indexed(): FibIndex | undefined {
+    if (this.index === undefined && this.size >= INDEX_MIN && ++this.quiet > this.size) this.index = new FibIndex(this)
+    return this.index
   }
 
   /** @returns the leaf of a key, and in `parentOut` the node it hangs on or would */

@@ -68,6 +68,11 @@ function combineItag(fib: Fib, res: FibResult): void {
   validated.itag = itag >>> 0
 }
 
+/** @returns 1 where a lookup of a source ends at this host's own link */
+function isNear(res: FibResult): number {
+  return res.nhc!.scope >= RT_SCOPE_HOST ? 1 : 0
+}
+
 function fullCheck(
   net: Net,
   fib: Fib,
@@ -98,8 +103,7 @@ function fullCheck(
   if (fibLookup(net, fl4, res, 0) !== 0) return rpf !== 0 ? -Errno.EXDEV : 0
   if (res.type !== RTN_UNICAST && (res.type !== RTN_LOCAL || !inDevAcceptLocal(inDev))) return -Errno.EINVAL
   combineItag(fib, res)
-  const isNear = (): number => (res.nhc!.scope >= RT_SCOPE_HOST ? 1 : 0)
-  if (usesDev(res.fi!, dev)) return isNear()
+  if (usesDev(res.fi!, dev)) return isNear(res)
   if (noAddr) {
     validated.itag = 0
     return rpf !== 0 ? -Errno.EXDEV : 0
@@ -107,7 +111,7 @@ function fullCheck(
   if (rpf === 1) return -Errno.EXDEV
   fl4.oif = dev.ifindex
   res.clear()
-  if (fibLookup(net, fl4, res, FIB_LOOKUP_IGNORE_LINKSTATE) === 0 && res.type === RTN_UNICAST) return isNear()
+  if (fibLookup(net, fl4, res, FIB_LOOKUP_IGNORE_LINKSTATE) === 0 && res.type === RTN_UNICAST) return isNear(res)
   return 0
 }
 

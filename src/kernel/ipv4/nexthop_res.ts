@@ -36,7 +36,7 @@ export class NhResTable {
   private unbalancedSince = 0
   private readonly net: Net
   private readonly timer: Timer
-  /** a bucket has got another next hop: listeners hear of it */
+  /** in time, a bucket has got another next hop: listeners hear of it (not of those that requests move) */
   onMigrate: ((index: number) => void) | undefined
 
   constructor(net: Net, buckets: number, idleTimer: number, unbalancedTimer: number) {
@@ -44,7 +44,7 @@ export class NhResTable {
     this.buckets = Array.from({ length: buckets }, () => new NhResBucket())
     this.idleTimer = idleTimer
     this.unbalancedTimer = unbalancedTimer
-    this.timer = new Timer(() => this.upkeep())
+    this.timer = new Timer(() => this.upkeep(true))
   }
 
   private get now(): number {
@@ -66,7 +66,7 @@ export class NhResTable {
   /** A new group without any history takes the buckets. */
   start(group: NhGroup): void {
     this.rebalance(group)
-    this.upkeep()
+    this.upkeep(false)
   }
 
   /** The group's members have changed (replace_nexthop_grp_res): buckets of those that stayed stay. */
@@ -82,7 +82,7 @@ export class NhResTable {
     }
     this.rebalance(group)
     if (was && this.underweight.length > 0) this.unbalancedSince = since
-    this.upkeep()
+    this.upkeep(false)
   }
 
   /** The group goes. */
@@ -127,7 +127,7 @@ export class NhResTable {
   }
 
   /** Moves what may move, and comes back when more may (nh_res_table_upkeep). */
-  private upkeep(): void {
+  private upkeep(told: boolean): void {
     const { now } = this
     let deadline = now + (this.unbalancedTimer !== 0 ? this.unbalancedTimer : this.idleTimer)
     this.buckets.forEach((bucket, i) => {
@@ -142,17 +142,17 @@ export class NhResTable {
           return
         }
       }
-      this.migrate(bucket, i)
+      this.migrate(bucket, i, told)
     })
     if (this.underweight.length > 0) this.net.kernel.clock.mod(this.timer, Math.max(deadline, now + UPKEEP_INTERVAL))
   }
 
-  private migrate(bucket: NhResBucket, index: number): void {
+  private migrate(bucket: NhResBucket, index: number, told: boolean): void {
     const entry = this.underweight[0]
     if (entry === undefined) return
     this.set(bucket, entry)
     bucket.usedTime = bucket.migratedTime = this.now
-    this.onMigrate?.(index)
+    if (told) this.onMigrate?.(index)
     if (entry.countBuckets === entry.wantsBuckets) this.underweight.shift()
   }
 }

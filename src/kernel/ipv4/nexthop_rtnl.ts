@@ -1,6 +1,6 @@
 /** Next hop objects as rtnetlink has them: RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP, and devices that go away. */
 import { Errno } from '../../uapi/errno.ts'
-import { IFF_LOWER_UP, IFF_RUNNING, IFF_UP } from '../../uapi/if.ts'
+import { IFF_LOWER_UP, IFF_RUNNING } from '../../uapi/if.ts'
 import { NLM_F_CREATE, NLM_F_MULTI, NLM_F_REPLACE } from '../../uapi/netlink.ts'
 import {
   type NexthopMessage,
@@ -41,13 +41,18 @@ import {
   nexthopNumPath,
   nexthopRemoveRoutes,
 } from './nexthop.ts'
+import { nexthopBucketInit, notifyBucket } from './nexthop_bucket.ts'
+import {
+  checkNexthopGroup,
+  checkNexthopSingle,
+  NEXTHOP_GRP_TYPE_MPATH,
+  NEXTHOP_GRP_TYPE_RES,
+  nexthopDumped,
+  nexthopRequestId,
+} from './nexthop_check.ts'
 import { NH_RES_DEFAULT_IDLE_TIMER, NhResTable, toClockT } from './nexthop_res.ts'
 import { fnheUpdateMtu } from './route_exceptions.ts'
 import { rtCacheFlush } from './rtable.ts'
-
-/** Types of groups. */
-export const NEXTHOP_GRP_TYPE_MPATH = 0
-export const NEXTHOP_GRP_TYPE_RES = 1
 
 type Attrs = NexthopMessage['attrs']
 
@@ -97,74 +102,6 @@ function notify(nh: Nexthop, type: NexthopMessage['type'], flags: number): void 
   nh.net.kernel.rtnl.notify(nh.net, RTNLGRP_NEXTHOP, () => fillNode(nh, type, flags))
 }
 
-/** @returns 0, or why an object cannot be a member of a group of so many (valid_group_nh) */
-function validGroupMember(nh: Nexthop, paths: number, extack: NetlinkExtAck): number {
-  if (nh.group !== undefined) {
-    const kind = nh.group.res === undefined ? 'Hash-threshold' : 'Resilient'
-    return extack.fail(-Errno.EINVAL, `${kind} group can not be a nexthop within a group`)
-  }
-  if (nh.info!.reject && paths > 1)
-    return extack.fail(-Errno.EINVAL, 'Blackhole nexthop can not be used in a group with more than 1 path')
-  return 0
-}
-
-/** Checks the members of a group (nh_check_attr_group). */
-function checkGroup(net: Net, attrs: Attrs, groupType: number, extack: NetlinkExtAck): number {
-  const group = attrs.group!
-  if (group.length === 0) return extack.fail(-Errno.EINVAL, 'Invalid length for nexthop group attribute')
-  for (const [i, entry] of group.entries()) {
-    if (entry.weight > 254) return extack.fail(-Errno.EINVAL, 'Invalid value for weight')
-    for (let j = i + 1; j < group.length; j++)
-      if (group[j]!.id === entry.id) return extack.fail(-Errno.EINVAL, 'Nexthop id can not be used twice in a group')
-  }
-  let family = AF_UNSPEC as number
-  for (const entry of group) {
-    const nh = nexthopFindById(net, entry.id)
-    if (nh === undefined) return extack.fail(-Errno.EINVAL, 'Invalid nexthop id')
-    const rc = validGroupMember(nh, group.length, extack)
-    if (rc < 0) return rc
-    const info = nh.info!
-    if (attrs.fdb === true) {
-      if (!info.fdb) return extack.fail(-Errno.EINVAL, 'FDB nexthop group can only have fdb nexthops')
-      if (family === AF_UNSPEC) family = info.family
-      else if (family !== info.family)
-        return extack.fail(-Errno.EINVAL, 'FDB nexthop group cannot have mixed family nexthops')
-    } else if (info.fdb) return extack.fail(-Errno.EINVAL, 'Non FDB nexthop group cannot have fdb nexthops')
-  }
-  const others =
-    attrs.blackhole !== undefined ||
-    attrs.oif !== undefined ||
-    attrs.gateway !== undefined ||
-    attrs.encap !== undefined ||
-    (attrs.resGroup !== undefined && groupType !== NEXTHOP_GRP_TYPE_RES)
-  return others ? extack.fail(-Errno.EINVAL, 'No other attributes can be set in nexthop groups') : 0
-}
-
-/** Checks a request that is not for a group, device first (rtm_to_nh_config). @returns the device, or an error */
-function checkSingle(net: Net, msg: NexthopMessage, extack: NetlinkExtAck): NetDevice | undefined | number {
-  const { attrs } = msg
-  if (attrs.blackhole === true) {
-    if (attrs.gateway !== undefined || attrs.oif !== undefined || attrs.encap !== undefined || attrs.fdb === true)
-      return extack.fail(-Errno.EINVAL, 'Blackhole attribute can not be used with gateway, oif, encap or fdb')
-    return undefined
-  }
-  const fdb = attrs.fdb === true
-  if (!fdb && attrs.oif === undefined)
-    return extack.fail(-Errno.EINVAL, 'Device attribute required for non-blackhole and non-fdb nexthops')
-  let dev: NetDevice | undefined
-  if (!fdb) {
-    dev = net.devByIndex(attrs.oif!)
-    if (dev === undefined) return extack.fail(-Errno.EINVAL, 'Invalid device index')
-    if ((dev.flags & IFF_UP) === 0) return extack.fail(-Errno.ENETDOWN, 'Nexthop device is not up')
-    if (!dev.carrier) return extack.fail(-Errno.ENETDOWN, 'Carrier for nexthop device is down')
-  }
-  if (attrs.gateway !== undefined) {
-    if (attrs.gateway.length !== (msg.family === AF_INET ? 4 : 16)) return extack.fail(-Errno.EINVAL, 'Invalid gateway')
-  } else if ((msg.nhFlags & RTNH_F_ONLINK) !== 0)
-    return extack.fail(-Errno.EINVAL, 'ONLINK flag can not be set for nexthop without a gateway')
-  return dev
-}
-
 function createGroup(net: Net, id: number, msg: NexthopMessage): Nexthop {
   const nh = new Nexthop(net, id, msg.protocol, msg.nhFlags)
   const { attrs } = msg
@@ -179,6 +116,7 @@ function createGroup(net: Net, id: number, msg: NexthopMessage): Nexthop {
       idleTimer === undefined ? NH_RES_DEFAULT_IDLE_TIMER : ns(idleTimer),
       unbalancedTimer === undefined ? 0 : ns(unbalancedTimer),
     )
+    group.res.onMigrate = index => notifyBucket(nh, index)
   } else group.rebalance()
   for (const entry of group.entries) entry.nh.groups.add(nh)
   nh.group = group
@@ -224,31 +162,31 @@ function create6(
   if (ops === undefined) return extack.fail(-Errno.EAFNOSUPPORT, 'IPv6 support not enabled in kernel')
   const gateway = msg.attrs.gateway
   const anyGateway = gateway?.some(byte => byte !== 0) === true
+  const { nhc } = info
+  nhc.family = AF_INET6
+  if (anyGateway) {
+    nhc.gwFamily = AF_INET6
+    nhc.gw6 = gateway!.slice()
+  }
+  // only a destination for bridge entries: no route can use it, so nothing has to be resolved
+  if (info.fdb) return 0
   const made = ops.create(
     net,
     {
       table: dev === undefined ? 0 : l3mdevFibTable(dev),
       dev,
       ifindex: info.reject ? net.loopback.ifindex : (msg.attrs.oif ?? 0),
-      gateway: anyGateway ? gateway!.slice() : undefined,
+      gateway: nhc.gw6,
       flags: msg.nhFlags,
       fdb: info.fdb,
     },
     extack,
   )
   if (typeof made === 'number') return made
-  const { nhc } = info
   info.nh6 = made
-  nhc.family = AF_INET6
+  nhc.dev = made.dev
+  nhc.oif = made.dev.ifindex
   nhc.flags = made.flags
-  if (!info.fdb) {
-    nhc.dev = made.dev
-    nhc.oif = made.dev.ifindex
-  }
-  if (anyGateway) {
-    nhc.gwFamily = AF_INET6
-    nhc.gw6 = gateway!.slice()
-  }
   nh.flags = made.flags
   return 0
 }
@@ -439,12 +377,12 @@ function newNexthop(ctx: RtnlContext, message: RtMessage): number {
     if (msg.family !== AF_UNSPEC) return extack.fail(-Errno.EINVAL, 'Invalid family for group')
     const groupType = attrs.groupType ?? NEXTHOP_GRP_TYPE_MPATH
     if (groupType > NEXTHOP_GRP_TYPE_RES) return extack.fail(-Errno.EINVAL, 'Invalid group type')
-    const rc = checkGroup(net, attrs, groupType, extack)
+    const rc = checkNexthopGroup(net, attrs, groupType, extack)
     if (rc < 0) return rc
     if (groupType === NEXTHOP_GRP_TYPE_RES && attrs.resGroup?.buckets === 0)
       return extack.fail(-Errno.EINVAL, 'Number of buckets needs to be non-0')
   } else {
-    const found = checkSingle(net, msg, extack)
+    const found = checkNexthopSingle(net, msg, extack)
     if (typeof found === 'number') return found
     dev = found
   }
@@ -461,17 +399,8 @@ function newNexthop(ctx: RtnlContext, message: RtMessage): number {
   return rc
 }
 
-/** @returns the id of a get or delete request, or its error (nh_valid_get_del_req) */
-function requestId(msg: NexthopMessage, extack: NetlinkExtAck): number {
-  if (msg.protocol !== 0 || msg.scope !== 0 || msg.nhFlags !== 0)
-    return extack.fail(-Errno.EINVAL, 'Invalid values in header')
-  const { id } = msg.attrs
-  if (id === undefined) return extack.fail(-Errno.EINVAL, 'Nexthop id is missing')
-  return id === 0 ? extack.fail(-Errno.EINVAL, 'Invalid nexthop id') : id
-}
-
 function delNexthop(ctx: RtnlContext, message: RtMessage): number {
-  const id = requestId(message as NexthopMessage, ctx.extack)
+  const id = nexthopRequestId(message as NexthopMessage, ctx.extack)
   if (id < 0) return id
   const nh = nexthopFindById(ctx.net, id)
   if (nh === undefined) return -Errno.ENOENT
@@ -480,23 +409,10 @@ function delNexthop(ctx: RtnlContext, message: RtMessage): number {
 }
 
 function getNexthop(ctx: RtnlContext, message: RtMessage): RtMessage[] | number {
-  const id = requestId(message as NexthopMessage, ctx.extack)
+  const id = nexthopRequestId(message as NexthopMessage, ctx.extack)
   if (id < 0) return id
   const nh = nexthopFindById(ctx.net, id)
   return nh === undefined ? -Errno.ENOENT : [fillNode(nh, RTM_NEWNEXTHOP, 0)]
-}
-
-/** @returns whether a dump's filter takes an object (nh_dump_filtered) */
-function dumped(nh: Nexthop, msg: NexthopMessage): boolean {
-  const { groups, oif, master } = msg.attrs
-  if (groups === true && nh.group === undefined) return false
-  if (!oif && !master && msg.family === AF_UNSPEC) return true
-  if (nh.group !== undefined) return false
-  const info = nh.info!
-  if (msg.family !== AF_UNSPEC && info.family !== msg.family) return false
-  const { dev } = info.nhc
-  if (oif && dev?.ifindex !== oif) return false
-  return !master || dev?.master?.ifindex === master
 }
 
 function dumpNexthops(ctx: RtnlContext, message: RtMessage): RtMessage[] | number {
@@ -504,7 +420,7 @@ function dumpNexthops(ctx: RtnlContext, message: RtMessage): RtMessage[] | numbe
   if (msg.protocol !== 0 || msg.scope !== 0 || msg.nhFlags !== 0)
     return ctx.extack.fail(-Errno.EINVAL, 'Invalid values in header for nexthop dump request')
   const all = ctx.net.at(nexthopKey).all()
-  return all.filter(nh => dumped(nh, msg)).map(nh => fillNode(nh, RTM_NEWNEXTHOP, NLM_F_MULTI))
+  return all.filter(nh => nexthopDumped(nh, msg.family, msg.attrs)).map(nh => fillNode(nh, RTM_NEWNEXTHOP, NLM_F_MULTI))
 }
 
 /** A device goes, goes down, or loses its link: so do its objects (nexthop_flush_dev). */
@@ -537,4 +453,5 @@ export function nexthopInit(kernel: Kernel): void {
   rtnl.register(AF_UNSPEC, RTM_NEWNEXTHOP, { doit: newNexthop })
   rtnl.register(AF_UNSPEC, RTM_DELNEXTHOP, { doit: delNexthop })
   rtnl.register(AF_UNSPEC, RTM_GETNEXTHOP, { doit: getNexthop, dumpit: dumpNexthops })
+  nexthopBucketInit(kernel)
 }

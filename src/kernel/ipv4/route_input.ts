@@ -113,17 +113,26 @@ function inputMc(
   return 0
 }
 
-function martianSource(skb: SkBuff, daddr: number, saddr: number, dev: NetDevice, inDev: InDevice): void {
-  if (!inDevLogMartians(inDev)) return
+/** Refuses a packet for its source, with a line in the log where that is asked for. @returns `err` */
+function martianSource(
+  skb: SkBuff,
+  daddr: number,
+  saddr: number,
+  dev: NetDevice,
+  inDev: InDevice,
+  err: number,
+): number {
+  if (!inDevLogMartians(inDev)) return err
   const { kernel } = dev.net
   const text = `IPv4: martian source ${addrText(daddr)} from ${addrText(saddr)}, on dev ${dev.name}`
-  if (!rateLimitedWarn(kernel, text)) return
-  if (dev.hardHeaderLen === 0 || skb.macHeader < 0) return
+  if (!rateLimitedWarn(kernel, text)) return err
+  if (dev.hardHeaderLen === 0 || skb.macHeader < 0) return err
   for (let at = 0; at < dev.hardHeaderLen; at += 16) {
     const bytes = skb.buf.subarray(skb.macHeader + at, skb.macHeader + Math.min(at + 16, dev.hardHeaderLen))
     const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ')
     kernel.log.print(4, `ll header: ${at.toString(16).padStart(8, '0')}: ${hex}`)
   }
+  return err
 }
 
 function martianDestination(daddr: number, saddr: number, dev: NetDevice, inDev: InDevice): number {
@@ -146,18 +155,15 @@ function inputSlow(
 ): number {
   const { net } = dev
   skb.dstDrop()
-  const refuse = (err: number): number => {
-    martianSource(skb, daddr, saddr, dev, inDev)
-    return err
-  }
-  if (ipv4IsMulticast(saddr) || ipv4IsLbcast(saddr)) return refuse(-Errno.EINVAL)
+  if (ipv4IsMulticast(saddr) || ipv4IsLbcast(saddr)) return martianSource(skb, daddr, saddr, dev, inDev, -Errno.EINVAL)
   if (ipv4IsLbcast(daddr) || (saddr === 0 && daddr === 0))
     return inputBroadcast(skb, daddr, saddr, tos, dev, inDev, res, true)
-  if (ipv4IsZeronet(saddr)) return refuse(-Errno.EINVAL)
+  if (ipv4IsZeronet(saddr)) return martianSource(skb, daddr, saddr, dev, inDev, -Errno.EINVAL)
   if (ipv4IsZeronet(daddr)) return martianDestination(daddr, saddr, dev, inDev)
   if (ipv4IsLoopback(daddr)) {
     if (!inDevRouteLocalnet(inDev)) return martianDestination(daddr, saddr, dev, inDev)
-  } else if (ipv4IsLoopback(saddr) && !inDevRouteLocalnet(inDev)) return refuse(-Errno.EINVAL)
+  } else if (ipv4IsLoopback(saddr) && !inDevRouteLocalnet(inDev))
+    return martianSource(skb, daddr, saddr, dev, inDev, -Errno.EINVAL)
   const fl4 = inFlow.clear()
   fl4.iif = dev.ifindex
   fl4.mark = skb.mark
@@ -176,7 +182,8 @@ function inputSlow(
   }
   if (res.type === RTN_LOCAL) {
     const rc = fibValidateSource(skb, saddr, daddr, tos, 0, dev, inDev)
-    return rc < 0 ? refuse(rc) : inputLocal(skb, net, res, 0, validated.itag === 0)
+    if (rc < 0) return martianSource(skb, daddr, saddr, dev, inDev, rc)
+    return inputLocal(skb, net, res, 0, validated.itag === 0)
   }
   if (!inDevForward(inDev)) return inputNoRoute(skb, net, res, -Errno.EHOSTUNREACH)
   if (res.type !== RTN_UNICAST) return martianDestination(daddr, saddr, dev, inDev)
@@ -197,10 +204,7 @@ function inputBroadcast(
   validated.itag = 0
   if (!ipv4IsZeronet(saddr)) {
     const rc = fibValidateSource(skb, saddr, 0, tos, 0, dev, inDev)
-    if (rc < 0) {
-      martianSource(skb, daddr, saddr, dev, inDev)
-      return rc
-    }
+    if (rc < 0) return martianSource(skb, daddr, saddr, dev, inDev, rc)
   }
   res.type = RTN_BROADCAST
   return inputLocal(skb, dev.net, res, RTCF_BROADCAST, cache && validated.itag === 0)
@@ -258,10 +262,7 @@ function mkrouteInput(
   if (out === undefined) return -Errno.EINVAL
   const { dev } = inDev
   const near = fibValidateSource(skb, saddr, daddr, tos, devOut.ifindex, dev, inDev)
-  if (near < 0) {
-    martianSource(skb, daddr, saddr, dev, inDev)
-    return near
-  }
+  if (near < 0) return martianSource(skb, daddr, saddr, dev, inDev, near)
   const { itag } = validated
   if (out === inDev && near !== 0 && inDevTxRedirects(out) && skb.protocol === ETH_P_IP) {
     const gw = nhc.gwFamily === AF_INET ? nhc.gw4 : 0

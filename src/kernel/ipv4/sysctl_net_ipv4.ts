@@ -425,7 +425,15 @@ export function sysctlIpv4Init(kernel: Kernel): void {
   const controls = congestionControls(kernel)
   kernel.registerPernet({
     init: net => {
-      net.set(ipv4Key, new NetnsIpv4())
+      const ns = new NetnsIpv4()
+      net.set(ipv4Key, ns)
+      if (kernel.nets.size > 1) {
+        // a new namespace begins with the initial one's congestion control and buffers (tcp_sk_init)
+        const init = kernel.initNet.at(ipv4Key)
+        ns.tcpCongestionControl = init.tcpCongestionControl
+        ns.tcpRmem = [...init.tcpRmem]
+        ns.tcpWmem = [...init.tcpWmem]
+      }
       sysctlNetIpv4Init(net, controls, () => rtCacheFlushAll(net))
     },
   })

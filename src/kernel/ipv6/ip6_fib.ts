@@ -157,6 +157,8 @@ export class Fib6 {
   readonly hashSeed: number
   /** routes with a source prefix or a preferred source in use: lookups must know the source address */
   routesRequireSrc = 0
+  /** tries of source prefixes */
+  subtrees = 0
   /** /proc/net/rt6_stats */
   readonly stats = { nodes: 0, routeNodes: 0, rtAlloc: 0, rtEntries: 0, rtCache: 0, discarded: 0 }
   /** set by route_rtnl.ts: tells rtnetlink's listeners. `flags` are the message's NLM_F_… */
@@ -224,9 +226,14 @@ export class Fib6 {
         top.subtree = new Fib6Node(IN6ADDR_ANY, 0, true)
         top.subtree.parent = top
         this.stats.nodes++
+        this.subtrees++
       }
       node = create ? this.insertNode(top.subtree, rt.src, rt.srcLen) : locate(top.subtree, rt.src, rt.srcLen)
       if (node === undefined) return missing()
+      if (top.leaf === undefined && top.borrowed === undefined && !top.isRoot) {
+        top.borrowed = rt
+        rt.refs++
+      }
     }
     const err = this.addToNode(node, rt, info, extack)
     if (err < 0) {
@@ -417,6 +424,7 @@ export class Fib6 {
         if (parent === undefined || children > 0) return
         parent.subtree = undefined
         this.stats.nodes--
+        this.subtrees--
         at = parent
         continue
       }

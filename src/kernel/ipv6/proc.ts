@@ -137,7 +137,8 @@ function routeLine(rt: Fib6Info): string {
 /** /proc/net/ipv6_route: every table ends with its last resort, unless it has a default route. */
 function ipv6RouteShow(net: Net): string {
   const zeros = '0'.repeat(32)
-  const last = [0xffffffff, 1, 0, RTF_REJECT | RTF_NONEXTHOP].map(value => hex(value, 8)).join(' ')
+  // the last resort is also at the top of every trie of source prefixes
+  const last = [0xffffffff, 1 + net.at(fib6Key).subtrees, 0, RTF_REJECT | RTF_NONEXTHOP].map(value => hex(value, 8)).join(' ')
   let text = ''
   for (const table of net.at(fib6Key).inOrder()) {
     for (const rt of tableRoutes(table)) text += routeLine(rt)
@@ -146,10 +147,9 @@ function ipv6RouteShow(net: Net): string {
   return text
 }
 
-/** @returns how many dst objects of a route count against the limit: those of own addresses do not */
+/** @returns how many dst objects of a route count against the limit: those that packets of many flows share do not */
 function countedDsts(rt: Fib6Info): number {
-  if (rt.protocol === RTPROT_KERNEL && (rt.flags & (RTF_LOCAL | RTF_ANYCAST)) !== 0) return 0
-  return (rt.nh?.rt?.from === rt ? 1 : 0) + (rt.nh?.exceptions?.size ?? 0)
+  return rt.nh?.exceptions?.size ?? 0
 }
 
 /** /proc/net/rt6_stats */

@@ -15,6 +15,8 @@ import { ProcessGone, SIGNALED, Task } from '../task.ts'
 const DEFAULT_PATH = '/bin:/usr/bin'
 /** Interpreters of interpreters that are followed. */
 const MAX_INTERPRETERS = 4
+/** Part of the time that starting a program takes in user mode: dynamic linking, locale. */
+const EXEC_USER_SHARE = 0.6
 const NEVER = new Promise<never>(() => {})
 
 /** fork(2), with `main` as what the child goes on with. */
@@ -102,13 +104,13 @@ export async function exec(
 ): Promise<number> {
   const turn = task.preempt()
   if (turn !== undefined) await turn
-  task.enter(COST.exec * 0.4)
-  task.chargeUser(COST.exec * 0.6)
+  task.enter(COST.path)
   const file = path.includes('/') ? path : which(task, path)
   if (file === undefined) throw new SysError(Errno.ENOENT)
   const found = executable(task, file, argv)
   const main = await task.machine.load(found.program)
   if (task.gone) return NEVER
+  await task.compute(COST.exec, EXEC_USER_SHARE)
   const { stdout, stderr } = task.stdio
   if (!stdout.drain()) await stdout.drainBlocking()
   if (!stderr.drain()) await stderr.drainBlocking()

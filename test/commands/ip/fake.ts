@@ -145,6 +145,7 @@ export function readTranscript(text: string): Step[] {
     if (line.startsWith('| ') || line === '|') step.stdout += line.slice(2) + '\n'
     else if (line.startsWith('! ') || line === '!') step.stderr += line.slice(2) + '\n'
     else if (line.startsWith('? ')) step.status = Number(line.slice(2))
+    else if (line === '\\') step.stdout = step.stdout.replace(/\n$/, '')
   }
   return steps
 }

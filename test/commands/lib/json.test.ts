@@ -51,7 +51,7 @@ describe('the JSON writer', () => {
   })
 
   it('indents names, and keeps arrays on a line', () => {
-    const value = [{ a: 1, b: ['x', 'y'], c: [{ d: null }, { e: [] }] }]
+    const value: Json = [{ a: 1, b: ['x', 'y'], c: [{ d: null }, { e: [] }] }]
     expect(text(value, true)).toBe(`[ {
         "a": 1,
         "b": [ "x","y" ],

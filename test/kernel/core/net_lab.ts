@@ -1,5 +1,6 @@
 /** A kernel and a few words to speak rtnetlink with it, for tests of devices. */
 
+import type { KernfsNode } from '../../../src/kernel/core/kernfs.ts'
 import type { NetDevice } from '../../../src/kernel/core/net_device.ts'
 import type { Net } from '../../../src/kernel/core/net_namespace.ts'
 import type { RtnlSocket } from '../../../src/kernel/core/rtnetlink.ts'
@@ -44,7 +45,19 @@ export class Lab {
   private nextFd = 100
 
   constructor() {
-    this.net = this.kernel.createNet()
+    this.net = this.createNet()
+  }
+
+  /** A namespace without IPv6, whose own traffic would disturb counters. */
+  createNet(): Net {
+    const net = this.kernel.createNet()
+    for (const which of ['all', 'default']) {
+      let node: KernfsNode | undefined = this.kernel.procSys(net)
+      for (const part of ['net', 'ipv6', 'conf', which, 'disable_ipv6'])
+        node = node?.kind === 'dir' ? node.lookup(part) : undefined
+      if (node?.kind === 'file') node.write?.('1\n')
+    }
+    return net
   }
 
   /** a number that stands for a namespace in messages */

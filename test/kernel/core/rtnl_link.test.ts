@@ -186,8 +186,8 @@ describe('carrier and operational state', () => {
 describe('namespaces', () => {
   it('a moved device keeps name and index where they are free', () => {
     const lab = new Lab()
-    const h1 = lab.kernel.createNet()
-    const h2 = lab.kernel.createNet()
+    const h1 = lab.createNet()
+    const h2 = lab.createNet()
     lab.veth('veth0', 'veth1')
     lab.set('veth1', { netNsFd: lab.fd(h1) })
     expect(lab.show('veth0').attrs).toMatchObject({ link: 2, linkNetnsid: 0 })
@@ -205,7 +205,7 @@ describe('namespaces', () => {
 
   it('virtual devices die with their namespace, and their peers with them', () => {
     const lab = new Lab()
-    const h1 = lab.kernel.createNet()
+    const h1 = lab.createNet()
     const peer = lab.link(RTM_NEWLINK, { ifname: 'west', netNsFd: lab.fd(h1) })
     lab.add('east', { kind: 'veth', data: { peer } })
     expect(lab.names(h1)).toEqual(['lo', 'west'])
