@@ -116,7 +116,7 @@ class FrontEnd {
       prompt,
       history: [...this.history.lines],
       historySize: HISTORY,
-      completer: (line: string) => complete(this.machine!, this.shell!.pid, line),
+      completer: (line: string) => complete(this.machine!, this.tty!.foreground, line),
     })
     this.editor = editor
     let settled = false

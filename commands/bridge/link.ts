@@ -1,14 +1,7 @@
 /** `bridge link`: ports of bridges. */
 import { BRIDGE_FLAGS_MASTER, BRIDGE_FLAGS_SELF } from '../../src/uapi/if_bridge.ts'
 import type { BridgePortAttrs } from '../../src/uapi/if_link.ts'
-import {
-  type LinkMessage,
-  RTEXT_FILTER_BRVLAN,
-  RTEXT_FILTER_BRVLAN_COMPRESSED,
-  RTM_DELLINK,
-  RTM_NEWLINK,
-  RTM_SETLINK,
-} from '../../src/uapi/rtnetlink.ts'
+import { type LinkMessage, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../../src/uapi/rtnetlink.ts'
 import { AF_BRIDGE, AF_UNSPEC } from '../../src/uapi/socket.ts'
 import { Args } from '../lib/args.ts'
 import { printLinkFlags, printNameAndLink } from '../lib/link_line.ts'
@@ -114,12 +107,8 @@ function show(ctx: BridgeContext, words: readonly string[]): number {
   let dev: string | undefined
   for (; a.more; a.skip()) if (a.is('dev')) dev = a.next()
   const index = dev === undefined ? 0 : deviceIndex(ctx, dev)
-  const message = linkMessage({ family: AF_BRIDGE })
-  if (ctx.opts.details > 0) {
-    message.attrs.extMask = ctx.compressVlans ? RTEXT_FILTER_BRVLAN_COMPRESSED : RTEXT_FILTER_BRVLAN
-  }
   ctx.links.init()
-  const answers = ctx.dump(message)
+  const answers = ctx.dump(linkMessage({ family: AF_BRIDGE }))
   ctx.listing(out => {
     for (const answer of answers) {
       if (answer.type !== RTM_NEWLINK && answer.type !== RTM_DELLINK) continue
@@ -128,6 +117,15 @@ function show(ctx: BridgeContext, words: readonly string[]): number {
     }
   })
   return 0
+}
+
+/** Widths of numbers in bits. */
+const WIDTHS = { cost: 0xffffffff, priority: 0xffff, state: 0xff }
+
+/** Sets a number that is not below `least`; a lower one, as of a word that is no number, is passed over. */
+function setWhere(port: BridgePortAttrs, key: keyof typeof WIDTHS, value: number, least: number): void {
+  if (value >= least) port[key] = (value & WIDTHS[key]) >>> 0
+  else delete port[key]
 }
 
 function set(ctx: BridgeContext, words: readonly string[]): number {
@@ -141,13 +139,14 @@ function set(ctx: BridgeContext, words: readonly string[]): number {
     if (onOff !== undefined) port[onOff[1]] = parseOnOff(onOff[0], a.next(), EXIT_EINVAL) ? 1 : 0
     else if (a.is('dev')) dev = a.next()
     else if (a.is('mcast_router')) port.multicastRouter = atoi(a.next()) & 0xff
-    else if (a.is('cost')) port.cost = atoi(a.next()) >>> 0
-    else if (a.is('priority')) port.priority = atoi(a.next()) & 0xffff
+    else if (a.is('cost')) setWhere(port, 'cost', atoi(a.next()), 1)
+    else if (a.is('priority')) setWhere(port, 'priority', atoi(a.next()), 0)
     else if (a.is('state')) {
       const state = readStpState(a.next())
       if (state === undefined) throw failure('Error: invalid STP port state')
-      port.state = state & 0xff
+      setWhere(port, 'state', state, 0)
     } else if (a.is('hwmode')) {
+      flags = BRIDGE_FLAGS_SELF
       mode = ['veb', 'vepa'].indexOf(a.next())
       if (mode < 0) throw failure('Mode argument must be "vepa" or "veb".')
     } else if (a.is('self')) flags |= BRIDGE_FLAGS_SELF

@@ -4,7 +4,6 @@ import { SIOCADDMULTI, SIOCDELMULTI } from '../../src/uapi/ioctl.ts'
 import { AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC, SOCK_DGRAM } from '../../src/uapi/socket.ts'
 import { Args, matches } from '../lib/args.ts'
 import { duparg, duparg2, EXIT_USAGE, invarg, ToolExit } from '../lib/errors.ts'
-import { ioctl } from '../lib/ioctl.ts'
 import { invalidLlAddr, llAddrN2a, parseLlAddr } from '../lib/lladdr.ts'
 import type { Printer } from '../lib/printer.ts'
 import { validIfname } from '../lib/values.ts'
@@ -167,12 +166,17 @@ function modify(ctx: IpContext, request: typeof SIOCADDMULTI | typeof SIOCDELMUL
   }
   if (ifname === '') throw new ToolExit('Not enough information: "dev" is required.\n', EXIT_USAGE)
   const { proc } = ctx
-  const fd = proc.socket(AF_INET, SOCK_DGRAM, 0)
+  const attempt = <T>(what: string, call: () => T): T => {
+    try {
+      return call()
+    } catch (error) {
+      if (!isSysError(error)) throw error
+      throw new ToolExit(`${what}: ${strerror(error.errno)}\n`, 1)
+    }
+  }
+  const fd = attempt('Cannot create socket', () => proc.socket(AF_INET, SOCK_DGRAM, 0))
   try {
-    ioctl(proc, fd, { request, ifname, hwaddr })
-  } catch (error) {
-    if (!isSysError(error)) throw error
-    throw new ToolExit(`ioctl: ${strerror(error.errno)}\n`, 1)
+    attempt('ioctl', () => proc.ioctl(fd, { request, ifname, hwaddr }))
   } finally {
     proc.close(fd)
   }

@@ -20,7 +20,6 @@ import { type LinkMessage, RTM_NEWLINK } from '../../src/uapi/rtnetlink.ts'
 import { groupId, userId } from '../lib/accounts.ts'
 import { Args, matches } from '../lib/args.ts'
 import { CommandFailure, duparg2, EXIT_USAGE, invarg, ToolExit } from '../lib/errors.ts'
-import { ioctl } from '../lib/ioctl.ts'
 import { scanInteger } from '../lib/number.ts'
 import type { Printer } from '../lib/printer.ts'
 import { linkMessage } from '../lib/rtnl.ts'
@@ -104,7 +103,7 @@ function perform(ctx: IpContext, requests: readonly (readonly [string, IoctlRequ
     fd = proc.open(TUN_DEVICE, O_RDWR)
     for (const [name, request] of requests) {
       step = `ioctl(${name})`
-      ioctl(proc, fd, request)
+      proc.ioctl(fd, request)
     }
     return 0
   } catch (error) {

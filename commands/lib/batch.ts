@@ -33,6 +33,16 @@ export function splitWords(line: string): string[] {
 /** Where a batch's lines come from, without their newlines. */
 export type LineReader = () => Promise<string | undefined>
 
+/** The next bytes of a file; none at its end, and where it cannot be read (a directory). */
+async function readChunk(proc: Process, fd: number): Promise<Uint8Array> {
+  try {
+    return await proc.read(fd, 65536)
+  } catch (error) {
+    if (!isSysError(error)) throw error
+    return new Uint8Array(0)
+  }
+}
+
 /** Lines of an open file, read as they come. */
 function fileLines(proc: Process, fd: number): LineReader {
   const decoder = new TextDecoder()
@@ -51,7 +61,7 @@ function fileLines(proc: Process, fd: number): LineReader {
         buffered = ''
         return rest === '' ? undefined : rest
       }
-      const chunk = await proc.read(fd, 65536)
+      const chunk = await readChunk(proc, fd)
       ended = chunk.length === 0
       buffered += decoder.decode(chunk, { stream: !ended })
     }

@@ -2,6 +2,7 @@
 import { isSysError } from '../../src/uapi/errno.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
 import { fnmatch } from '../lib/fnmatch.ts'
+import { Getopt, type Option } from '../lib/getopt.ts'
 import { type Counter, readCounters } from './counters.ts'
 
 const USAGE = `Usage: nstat [OPTION] [ PATTERN [ PATTERN ] ]
@@ -29,59 +30,45 @@ interface Options {
   patterns: string[]
 }
 
-const LONG: Readonly<Record<string, string>> = {
-  help: 'h',
-  ignore: 'a',
-  json: 'j',
-  nooutput: 'n',
-  pretty: 'p',
-  reset: 'r',
-  noupdate: 's',
-  version: 'V',
-  zeros: 'z',
-}
+type Key = 'help' | 'ignore' | 'json' | 'nooutput' | 'pretty' | 'reset' | 'noupdate' | 'version' | 'zeros'
+
+const OPTIONS: readonly Option<Key>[] = [
+  { key: 'help', short: 'h', long: 'help' },
+  { key: 'ignore', short: 'a', long: 'ignore' },
+  { key: 'json', short: 'j', long: 'json' },
+  { key: 'nooutput', short: 'n', long: 'nooutput' },
+  { key: 'pretty', short: 'p', long: 'pretty' },
+  { key: 'reset', short: 'r', long: 'reset' },
+  { key: 'noupdate', short: 's', long: 'noupdate' },
+  { key: 'version', short: 'V', long: 'version' },
+  { key: 'zeros', short: 'z', long: 'zeros' },
+]
 
 /** @returns the options, or an exit status where the command line ends the program */
 function parse(proc: Process): Options | number {
-  const o: Options = {
-    ignoreHistory: false,
-    json: false,
-    noOutput: false,
-    pretty: false,
-    resetHistory: false,
-    noUpdate: false,
-    showZeros: false,
-    patterns: [],
-  }
-  const usage = (complaint: string): number => {
-    proc.stderr.write(`nstat: ${complaint}\n${USAGE}`)
-    return 255
-  }
-  for (const word of proc.argv.slice(1)) {
-    if (!word.startsWith('-') || word === '-') {
-      o.patterns.push(word)
-      continue
+  const getopt = new Getopt(proc.argv, OPTIONS)
+  const given = new Set<Key>()
+  for (let found = getopt.next(); found !== undefined; found = getopt.next()) {
+    if (found.error !== undefined || found.key === 'help') {
+      proc.stderr.write(`${found.error === undefined ? '' : `${found.error}\n`}${USAGE}`)
+      return 255
     }
-    const letters = word.startsWith('--') ? LONG[word.slice(2)] : word.slice(1)
-    if (letters === undefined) return usage(`unrecognized option '${word}'`)
-    for (const letter of letters) {
-      if (letter === 'a') o.ignoreHistory = true
-      else if (letter === 'j') o.json = true
-      else if (letter === 'n') o.noOutput = true
-      else if (letter === 'p') o.pretty = true
-      else if (letter === 'r') o.resetHistory = true
-      else if (letter === 's') o.noUpdate = true
-      else if (letter === 'z') o.showZeros = true
-      else if (letter === 'V') {
-        proc.stdout.write('nstat utility, iproute2-6.1.0\n')
-        return 0
-      } else if (letter === 'h') {
-        proc.stderr.write(USAGE)
-        return 255
-      } else return usage(`invalid option -- '${letter}'`)
+    if (found.key === 'version') {
+      proc.stdout.write('nstat utility, iproute2-6.1.0\n')
+      return 0
     }
+    given.add(found.key)
   }
-  return o
+  return {
+    ignoreHistory: given.has('ignore'),
+    json: given.has('json'),
+    noOutput: given.has('nooutput'),
+    pretty: given.has('pretty'),
+    resetHistory: given.has('reset'),
+    noUpdate: given.has('noupdate'),
+    showZeros: given.has('zeros'),
+    patterns: getopt.operands,
+  }
 }
 
 /** Where the last call's values are: one file for all namespaces. */

@@ -274,11 +274,11 @@ export const main: Program = async proc => {
     proc.stderr.write(USAGE)
     return 1
   }
-  const parsed = parseOptions(proc.argv.slice(1))
+  const parsed = parseOptions(proc.argv)
   if ('kind' in parsed) {
     if (parsed.kind === 'version') proc.stdout.write('sysctl from procps-ng 4.0.2\n')
     else {
-      if (parsed.kind === 'misuse') proc.stderr.write(`sysctl: ${parsed.message}\n`)
+      if (parsed.kind === 'misuse') proc.stderr.write(`${parsed.message}\n`)
       proc.stdout.write(USAGE)
     }
     return 0

@@ -1,4 +1,5 @@
-/** The command line of sysctl(8): options in getopt's manner, then variables or files. */
+/** The command line of sysctl(8). */
+import { Getopt, type Option } from '../lib/getopt.ts'
 
 /** What the command line asks for. */
 export interface SysctlOptions {
@@ -23,24 +24,46 @@ export interface SysctlOptions {
 /** A command line that ends at once: help, version, or a mistake with its message. */
 export type SysctlExit = { kind: 'help' } | { kind: 'version' } | { kind: 'misuse'; message: string }
 
-const LONG: Readonly<Record<string, { short: string; argument?: 'required' | 'optional' }>> = {
-  all: { short: 'a' },
-  deprecated: { short: 'deprecated' },
-  'dry-run': { short: 'dry-run' },
-  binary: { short: 'b' },
-  ignore: { short: 'e' },
-  names: { short: 'N' },
-  values: { short: 'n' },
-  load: { short: 'p', argument: 'optional' },
-  quiet: { short: 'q' },
-  write: { short: 'w' },
-  system: { short: 'system' },
-  pattern: { short: 'r', argument: 'required' },
-  help: { short: 'h' },
-  version: { short: 'V' },
-}
+type Key =
+  | 'binary'
+  | 'all'
+  | 'deprecated'
+  | 'dryRun'
+  | 'ignore'
+  | 'names'
+  | 'values'
+  | 'load'
+  | 'nothing'
+  | 'pattern'
+  | 'quiet'
+  | 'system'
+  | 'write'
+  | 'help'
+  | 'version'
 
-const SHORT = 'bneNwfp:qoxaAXr:Vdh'
+const OPTIONS: readonly Option<Key>[] = [
+  { key: 'all', short: 'a', long: 'all' },
+  { key: 'all', short: 'A' },
+  { key: 'all', short: 'X' },
+  { key: 'deprecated', long: 'deprecated' },
+  { key: 'dryRun', long: 'dry-run' },
+  { key: 'binary', short: 'b', long: 'binary' },
+  { key: 'ignore', short: 'e', long: 'ignore' },
+  { key: 'names', short: 'N', long: 'names' },
+  { key: 'values', short: 'n', long: 'values' },
+  { key: 'load', long: 'load', arg: 'optional' },
+  { key: 'load', short: 'p', arg: 'optional' },
+  { key: 'load', short: 'f' },
+  { key: 'pattern', short: 'r', long: 'pattern', arg: 'required' },
+  { key: 'quiet', short: 'q', long: 'quiet' },
+  { key: 'system', long: 'system' },
+  { key: 'write', short: 'w', long: 'write' },
+  { key: 'nothing', short: 'o' },
+  { key: 'nothing', short: 'x' },
+  { key: 'help', short: 'h', long: 'help' },
+  { key: 'help', short: 'd' },
+  { key: 'version', short: 'V', long: 'version' },
+]
 
 /** @returns the options, or how the program ends without doing anything */
 export function parseOptions(argv: readonly string[]): SysctlOptions | SysctlExit {
@@ -60,121 +83,53 @@ export function parseOptions(argv: readonly string[]): SysctlOptions | SysctlExi
     pattern: undefined,
     args: [],
   }
-  const rest = [...argv]
-  let exit: SysctlExit | undefined
-  const take = (option: string, argument: string | undefined): void => {
-    switch (option) {
-      case 'N':
-        o.nameOnly = true
-        break
-      case 'n':
-        o.printName = false
-        break
-      case 'e':
-        o.ignoreError = true
-        break
-      case 'b':
-        o.printName = false
-        o.printNewline = false
-        break
-      case 'w':
-        o.write = true
-        break
-      case 'p':
-      case 'f':
-        o.load = true
-        if (argument !== undefined) o.loadFile = argument
-        break
-      case 'q':
-        o.quiet = true
-        break
-      case 'a':
-      case 'A':
-      case 'X':
-        o.all = true
-        break
-      case 'r':
-        o.pattern = argument
-        break
-      case 'deprecated':
-        o.deprecated = true
-        break
-      case 'dry-run':
-        o.dryRun = true
-        break
-      case 'system':
-        o.system = true
-        break
-      case 'd':
-      case 'h':
-        exit ??= { kind: 'help' }
-        break
-      case 'V':
-        exit ??= { kind: 'version' }
-        break
-      default: // -o and -x do nothing
-    }
+  const act: Readonly<Record<Exclude<Key, 'help' | 'version'>, (value: string | undefined) => void>> = {
+    all: () => {
+      o.all = true
+    },
+    deprecated: () => {
+      o.deprecated = true
+    },
+    dryRun: () => {
+      o.dryRun = true
+    },
+    binary: () => {
+      o.printName = false
+      o.printNewline = false
+    },
+    ignore: () => {
+      o.ignoreError = true
+    },
+    names: () => {
+      o.nameOnly = true
+    },
+    values: () => {
+      o.printName = false
+    },
+    load: value => {
+      o.load = true
+      o.loadFile ??= value
+    },
+    pattern: value => {
+      o.pattern = value
+    },
+    quiet: () => {
+      o.quiet = true
+    },
+    system: () => {
+      o.system = true
+    },
+    write: () => {
+      o.write = true
+    },
+    nothing: () => {},
   }
-  while (rest.length > 0 && exit === undefined) {
-    const word = rest.shift()!
-    if (word === '--') {
-      o.args.push(...rest)
-      break
-    }
-    if (word.startsWith('--')) exit = takeLong(word.slice(2), rest, take)
-    else if (word.length > 1 && word.startsWith('-')) exit = takeShort(word.slice(1), rest, take) ?? exit
-    else o.args.push(word)
+  const getopt = new Getopt(argv, OPTIONS)
+  for (let found = getopt.next(); found !== undefined; found = getopt.next()) {
+    if (found.error !== undefined) return { kind: 'misuse', message: found.error }
+    if (found.key === 'help' || found.key === 'version') return { kind: found.key }
+    act[found.key](found.value)
   }
-  return exit ?? o
-}
-
-function takeLong(
-  word: string,
-  rest: string[],
-  take: (option: string, argument: string | undefined) => void,
-): SysctlExit | undefined {
-  const [name = '', ...value] = word.split('=')
-  const matches = Object.keys(LONG).filter(long => long === name || long.startsWith(name))
-  const found = matches.includes(name) ? name : matches.length === 1 ? matches[0] : undefined
-  if (found === undefined) {
-    if (matches.length > 1)
-      return {
-        kind: 'misuse',
-        message: `option '--${name}' is ambiguous; possibilities:${matches.map(match => ` '--${match}'`).join('')}`,
-      }
-    return { kind: 'misuse', message: `unrecognized option '--${word}'` }
-  }
-  const { short, argument } = LONG[found]!
-  let text = value.length > 0 ? value.join('=') : undefined
-  if (argument === undefined && text !== undefined)
-    return { kind: 'misuse', message: `option '--${found}' doesn't allow an argument` }
-  if (argument === 'required' && text === undefined) {
-    text = rest.shift()
-    if (text === undefined) return { kind: 'misuse', message: `option '--${found}' requires an argument` }
-  }
-  if (short === 'h') return { kind: 'help' }
-  if (short === 'V') return { kind: 'version' }
-  take(short, text)
-  return undefined
-}
-
-function takeShort(
-  letters: string,
-  rest: string[],
-  take: (option: string, argument: string | undefined) => void,
-): SysctlExit | undefined {
-  for (let i = 0; i < letters.length; i++) {
-    const letter = letters[i]!
-    if (letter === ':' || !SHORT.includes(letter)) return { kind: 'misuse', message: `invalid option -- '${letter}'` }
-    if (letter === 'h' || letter === 'd') return { kind: 'help' }
-    if (letter === 'V') return { kind: 'version' }
-    if (letter === 'r') {
-      const argument = letters.slice(i + 1) || rest.shift()
-      if (argument === undefined) return { kind: 'misuse', message: "option requires an argument -- 'r'" }
-      take('r', argument)
-      return undefined
-    }
-    take(letter, undefined)
-  }
-  return undefined
+  o.args = getopt.operands
+  return o
 }

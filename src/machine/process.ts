@@ -1,5 +1,6 @@
 /** What a program sees of its process: each call goes to its implementation in syscalls/. */
 import type { Dirent, Stat } from '../uapi/fs.ts'
+import type { IoctlRequest } from '../uapi/ioctl.ts'
 import type { NetlinkFamily, NetlinkSocket } from '../uapi/netlink.ts'
 import type {
   ForkOptions,
@@ -378,6 +379,10 @@ export class UserProcess implements Process {
 
   shutdown(fd: number, how: number): void {
     sockets.shutdown(this.task, fd, how)
+  }
+
+  ioctl(fd: number, request: IoctlRequest): void {
+    sockets.ioctl(this.task, fd, request)
   }
 
   netlink(family: NetlinkFamily): NetlinkSocket {

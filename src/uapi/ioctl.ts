@@ -32,8 +32,3 @@ export type IoctlRequest =
   | { readonly request: typeof TUNSETIFF; readonly ifname: string; readonly flags: number }
   /** on a descriptor after TUNSETIFF: 1 keeps the device when the descriptor is closed, 0 does not */
   | { readonly request: typeof TUNSETPERSIST | typeof TUNSETOWNER | typeof TUNSETGROUP; readonly value: number }
-
-/** A process that offers ioctl(2): throws SysError, ENOTTY where the file does not know the request. */
-export interface IoctlProcess {
-  ioctl(fd: number, request: IoctlRequest): void
-}

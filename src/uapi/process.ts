@@ -7,6 +7,7 @@
  * Section 2 of the manual pages has the semantics; only what differs is said here.
  */
 import type { Dirent, Stat } from './fs.ts'
+import type { IoctlRequest } from './ioctl.ts'
 import type { NetlinkFamily, NetlinkSocket } from './netlink.ts'
 import type { ReceivedMessage, SendControl, Sockaddr } from './socket.ts'
 
@@ -216,6 +217,8 @@ export interface Process {
   getsockname(fd: number): Sockaddr
   getpeername(fd: number): Sockaddr
   shutdown(fd: number, how: number): void
+  /** Throws ENOTTY where the file does not know the request. */
+  ioctl(fd: number, request: IoctlRequest): void
   /** Opens a netlink socket of this process's network namespace. */
   netlink(family: NetlinkFamily): NetlinkSocket
 }

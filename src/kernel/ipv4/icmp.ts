@@ -16,13 +16,7 @@ import { ipComputeCsum } from './checksum.ts'
 import { inetSelectAddr } from './devinet_select.ts'
 import { RTAX_HOPLIMIT } from './fib_metrics.ts'
 import { Flowi4 } from './flow.ts'
-import {
-  ICMP_DEST_UNREACH,
-  ICMP_FRAG_NEEDED,
-  ICMP_HLEN,
-  icmpIsError,
-  NR_ICMP_TYPES,
-} from './icmp_types.ts'
+import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HLEN, icmpIsError, NR_ICMP_TYPES } from './icmp_types.ts'
 import { inetGetpeerV4 } from './inetpeer.ts'
 import {
   get16,
@@ -47,13 +41,7 @@ import { inetIif } from './ip_sockglue.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { ipRouteOutputKey } from './route.ts'
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable } from './rtable.ts'
-import {
-  ICMP_MIB_OUTMSGS,
-  ICMP_MIB_OUTRATELIMITGLOBAL,
-  ICMP_MIB_OUTRATELIMITHOST,
-  icmpInc,
-  mibKey,
-} from './snmp.ts'
+import { ICMP_MIB_OUTMSGS, ICMP_MIB_OUTRATELIMITGLOBAL, ICMP_MIB_OUTRATELIMITHOST, icmpInc, mibKey } from './snmp.ts'
 
 /** Bits of TOS that routes are chosen by, and the precedence of errors (RFC 1812 §4.3.2.5). */
 const RT_TOS_MASK = 0x1e
@@ -109,7 +97,7 @@ function consumeGlobal(net: Net): void {
 function xrlimAllow(net: Net, rt: Rtable, daddr: number): boolean {
   if ((rt.dev.flags & IFF_LOOPBACK) !== 0) return true
   const peer = inetGetpeerV4(net, daddr, l3mdevMasterIfindex(rt.dev))
-  const limit = Math.ceil(net.at(ipv4Key).icmpRatelimit * NSEC_PER_MSEC / TICK_NSEC) * TICK_NSEC
+  const limit = Math.ceil((net.at(ipv4Key).icmpRatelimit * NSEC_PER_MSEC) / TICK_NSEC) * TICK_NSEC
   if (peer.xrlimAllow(net.kernel.clock.now, limit)) return true
   icmpInc(net, ICMP_MIB_OUTRATELIMITHOST)
   return false
@@ -258,7 +246,13 @@ function push(net: Net, skb: SkBuff): void {
  * @param source where an answer comes from (fib_compute_spec_dst)
  * @param message the answer without its checksum; its bytes are copied
  */
-export function icmpReply(skb: SkBuff, source: number, type: number, message: (buf: Uint8Array, at: number) => void, length: number): void {
+export function icmpReply(
+  skb: SkBuff,
+  source: number,
+  type: number,
+  message: (buf: Uint8Array, at: number) => void,
+  length: number,
+): void {
   const { net } = (skb.dst as Rtable).dev
   const { buf, networkHeader: iph } = skb
   const opt = skbOptions(skb)

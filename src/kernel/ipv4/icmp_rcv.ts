@@ -1,6 +1,7 @@
 /** Receiving ICMP (RFC 792): what each type of message sets in motion, and the delivery of errors to sockets. */
-import { IPPROTO_ICMP } from '../../uapi/socket.ts'
+
 import { RTN_BROADCAST } from '../../uapi/rtnetlink.ts'
+import { IPPROTO_ICMP } from '../../uapi/socket.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { NET_RX_DROP, NET_RX_SUCCESS } from '../core/net_device.ts'
 import { skbCsumUnnecessary } from '../core/skb_checksum.ts'

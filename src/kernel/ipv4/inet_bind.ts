@@ -1,12 +1,7 @@
 /** Binding sockets to addresses and ports, and connecting datagram sockets: what the protocols of IPv4 share. */
 import { Errno } from '../../uapi/errno.ts'
-import {
-  RT_TABLE_LOCAL,
-  RTN_BROADCAST,
-  RTN_MULTICAST,
-  RTN_UNICAST,
-} from '../../uapi/rtnetlink.ts'
-import { type Sockaddr, type SockaddrIn } from '../../uapi/socket.ts'
+import { RT_TABLE_LOCAL, RTN_BROADCAST, RTN_MULTICAST, RTN_UNICAST } from '../../uapi/rtnetlink.ts'
+import type { Sockaddr, SockaddrIn } from '../../uapi/socket.ts'
 import { isL3Master, l3mdevFibTableByIndex } from '../core/l3mdev.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { TCP_CLOSE, TCP_ESTABLISHED } from '../core/sock.ts'

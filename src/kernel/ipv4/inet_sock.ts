@@ -11,17 +11,17 @@ import {
   IP_PMTUDISC_DONT,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
+  SOL_IP,
   type Sockaddr,
   type SockaddrIn,
-  SOL_IP,
 } from '../../uapi/socket.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { type OptionResult, Sock } from '../core/sock.ts'
 import type { Cred, OptionValue } from '../core/socket.ts'
+import { RTAX_MTU } from './fib_metrics.ts'
 import type { IpOptions } from './ip_options.ts'
 import { ipGetsockopt, ipSetsockopt } from './ip_sockglue.ts'
 import { ipv4Key } from './netns_ipv4.ts'
-import { RTAX_MTU } from './fib_metrics.ts'
 import type { Rtable } from './route.ts'
 
 /** Further values of IP_MTU_DISCOVER: the device's MTU, never a smaller one; the same, but fragment what is larger. */

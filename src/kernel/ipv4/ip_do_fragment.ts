@@ -1,7 +1,7 @@
 /** Cutting an IPv4 packet into fragments (RFC 791 §3.2). */
 import { Errno } from '../../uapi/errno.ts'
-import type { SkBuff } from '../core/skbuff.ts'
 import { skbChecksumHelp } from '../core/skb_checksum.ts'
+import type { SkBuff } from '../core/skbuff.ts'
 import { Sock } from '../core/sock.ts'
 import { skbTruesize } from '../core/truesize.ts'
 import {

@@ -1,10 +1,10 @@
 /** Forwarding IPv4 packets (RFC 1812): TTL, redirects, packets too large for the way on, and packets with no way on. */
 import { Errno } from '../../uapi/errno.ts'
+import { TICK_NSEC } from '../core/clock.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { isL3Master, l3mdevMasterIfindex } from '../core/l3mdev.ts'
 import { NET_RX_DROP, NET_RX_SUCCESS } from '../core/net_device.ts'
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '../core/skbuff.ts'
-import { TICK_NSEC } from '../core/clock.ts'
 import { NF_INET_FORWARD, nfHook4 } from '../netfilter/core.ts'
 import { icmpSend } from './icmp.ts'
 import {

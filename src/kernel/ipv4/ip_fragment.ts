@@ -161,8 +161,7 @@ function find(net: Net, skb: SkBuff, user: number, vif: number): IpQueue | undef
   const rest = get16(buf, iph + OFF_ID) + buf[iph + OFF_PROTOCOL]! * 0x10000 + user * 0x1000000 + vif * 0x100000000
   const hash = hashOf(saddr, daddr, rest)
   const list = frags.queues.get(hash)
-  if (list !== undefined)
-    for (const q of list) if (q.saddr === saddr && q.daddr === daddr && q.rest === rest) return q
+  if (list !== undefined) for (const q of list) if (q.saddr === saddr && q.daddr === daddr && q.rest === rest) return q
   const conf = net.at(ipv4Key)
   if (conf.ipfragHighThresh === 0 || frags.mem > conf.ipfragHighThresh) return undefined
   const peer = conf.ipfragMaxDist !== 0 ? inetGetpeerV4(net, saddr, vif) : undefined
@@ -385,4 +384,3 @@ function reassemble(q: IpQueue, dev: NetDevice | null): SkBuff | null {
   ipInc(net, IPSTATS_MIB_REASMOKS)
   return whole
 }
-

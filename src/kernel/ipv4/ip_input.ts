@@ -1,13 +1,20 @@
 /** Receiving IPv4 packets (RFC 791, RFC 1122 §3.2): checks, routing, options, delivery to protocols and raw sockets. */
 import { Errno } from '../../uapi/errno.ts'
+import { ETH_P_IP } from '../../uapi/if.ts'
 import { RTN_BROADCAST, RTN_MULTICAST } from '../../uapi/rtnetlink.ts'
 import type { PacketType } from '../core/dev.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { isL3Slave } from '../core/l3mdev.ts'
 import { NET_RX_DROP, NET_RX_SUCCESS, type NetDevice } from '../core/net_device.ts'
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_LOOPBACK, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from '../core/skbuff.ts'
+import {
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_LOOPBACK,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  type SkBuff,
+} from '../core/skbuff.ts'
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, nfHook4 } from '../netfilter/core.ts'
-import { ETH_P_IP } from '../../uapi/if.ts'
 import { ipFastCsum } from './checksum.ts'
 import { IPV4_DEVCONF_DROP_UNICAST_IN_L2_MULTICAST } from './devconf.ts'
 import { icmpSend } from './icmp.ts'

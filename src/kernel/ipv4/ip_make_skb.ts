@@ -85,9 +85,7 @@ export function ipMakeSkb(
   const { buf } = skb
   const pmtudisc = sk.pmtudisc
   const df =
-    pmtudisc === IP_PMTUDISC_DO ||
-    pmtudisc === IP_PMTUDISC_PROBE ||
-    (hlen + length <= rt.mtu() && sk.dontFragment(rt))
+    pmtudisc === IP_PMTUDISC_DO || pmtudisc === IP_PMTUDISC_PROBE || (hlen + length <= rt.mtu() && sk.dontFragment(rt))
   let { ttl } = ipc
   if (ttl === 0) ttl = rt.type === RTN_MULTICAST ? sk.mcTtl : ipSelectTtl(sk, rt)
   buf[at] = 0x40 | (hlen >> 2)

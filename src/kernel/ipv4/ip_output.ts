@@ -7,7 +7,14 @@ import { ETH_P_IP, IFF_LOOPBACK, IFF_POINTOPOINT } from '../../uapi/if.ts'
 import { RTN_BROADCAST, RTN_MULTICAST } from '../../uapi/rtnetlink.ts'
 import { AF_INET6 } from '../../uapi/socket.ts'
 import type { DstEntry } from '../core/dst.ts'
-import { type Neighbour, type NeighTable, neighConfirm, neighCreate, neighOutput, neighTables } from '../core/neighbour.ts'
+import {
+  type Neighbour,
+  type NeighTable,
+  neighConfirm,
+  neighCreate,
+  neighOutput,
+  neighTables,
+} from '../core/neighbour.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { NET_XMIT_CN } from '../core/net_xmit.ts'
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, PACKET_LOOPBACK, type SkBuff } from '../core/skbuff.ts'
@@ -168,8 +175,7 @@ function ipFragment(skb: SkBuff, mtu: number): number {
 function finishOutput2(skb: SkBuff): number {
   const rt = skb.dst as Rtable
   const { dev } = rt
-  if (rt.type === RTN_MULTICAST)
-    ipCountPacket(dev.net, IPSTATS_MIB_OUTMCASTPKTS, IPSTATS_MIB_OUTMCASTOCTETS, skb.len)
+  if (rt.type === RTN_MULTICAST) ipCountPacket(dev.net, IPSTATS_MIB_OUTMCASTPKTS, IPSTATS_MIB_OUTMCASTOCTETS, skb.len)
   else if (rt.type === RTN_BROADCAST)
     ipCountPacket(dev.net, IPSTATS_MIB_OUTBCASTPKTS, IPSTATS_MIB_OUTBCASTOCTETS, skb.len)
   if (skb.data < dev.llReserved && dev.headerOps !== undefined) skb.cow(dev.llReserved)

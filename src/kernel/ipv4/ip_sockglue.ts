@@ -50,7 +50,17 @@ import {
   IP_PMTUDISC_OMIT,
   NO_CONTROL,
 } from './inet_sock.ts'
-import { get32, INET_ECN_MASK, IP_HLEN, IPSKB_L3SLAVE, OFF_DADDR, OFF_SADDR, OFF_TOS, OFF_TTL, rtTos2priority } from './ip.ts'
+import {
+  get32,
+  INET_ECN_MASK,
+  IP_HLEN,
+  IPSKB_L3SLAVE,
+  OFF_DADDR,
+  OFF_SADDR,
+  OFF_TOS,
+  OFF_TTL,
+  rtTos2priority,
+} from './ip.ts'
 import { IpOptions, ipOptionsEcho, ipOptionsGet, ipOptionsUndo, skbOptions } from './ip_options.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import type { Rtable } from './rtable.ts'
@@ -166,7 +176,8 @@ function setTos(sk: InetSock, tos: number): void {
 }
 
 function setOptions(sk: InetSock, value: OptionValue): number {
-  if (!(value instanceof Uint8Array)) return value === 0 || value === '' ? setOptions(sk, new Uint8Array(0)) : -Errno.EINVAL
+  if (!(value instanceof Uint8Array))
+    return value === 0 || value === '' ? setOptions(sk, new Uint8Array(0)) : -Errno.EINVAL
   const opt = ipOptionsGet(sk.net, value, sk.nsCapable)
   if (typeof opt === 'number') return opt
   sk.opt = opt.optlen === 0 ? null : opt
@@ -335,6 +346,11 @@ function echoed(sk: InetSock, skb: SkBuff): IpOptions | null {
 export function inetIif(skb: SkBuff): number {
   const rt = skb.dst as Rtable | null
   return rt !== null && rt.iif !== 0 ? rt.iif : skb.iif
+}
+
+/** @returns index of the port of an L3 master a packet came in by, 0 where there is none (inet_sdif) */
+export function inetSdif(skb: SkBuff): number {
+  return (skb.cbFlags & IPSKB_L3SLAVE) !== 0 ? skb.cbIif : 0
 }
 
 /** Makes the ancillary data that a socket asked for (ip_cmsg_recv). */

@@ -13,8 +13,8 @@ import {
   MSG_TRUNC,
   type ReceivedMessage,
   type SendControl,
-  type Sockaddr,
   SOCK_DGRAM,
+  type Sockaddr,
 } from '../../uapi/socket.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
@@ -51,7 +51,7 @@ import { InetSock, sockaddrIn } from './inet_sock.ts'
 import { get16, get32, OFF_DADDR, OFF_SADDR, put16 } from './ip.ts'
 import { ipMakeSkb } from './ip_make_skb.ts'
 import { ipSendSkb, ipv4ConfirmNeigh } from './ip_output.ts'
-import { IpcmCookie, ipCmsgRecv, ipIcmpError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
+import { IpcmCookie, inetSdif, ipCmsgRecv, ipIcmpError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { ipRouteOutputKey, ipv4Redirect, ipv4UpdatePmtu } from './route.ts'
 import { RTCF_BROADCAST } from './rtable.ts'
@@ -260,7 +260,7 @@ function lookup(skb: SkBuff, ident: number): PingSock | undefined {
   const daddr = get32(skb.buf, skb.networkHeader + OFF_DADDR)
   for (const sk of list) {
     if (sk.rcvSaddr !== 0 && sk.rcvSaddr !== daddr) continue
-    if (sk.boundDevIf !== 0 && sk.boundDevIf !== dev.ifindex && sk.boundDevIf !== skb.cbIif) continue
+    if (sk.boundDevIf !== 0 && sk.boundDevIf !== dev.ifindex && sk.boundDevIf !== inetSdif(skb)) continue
     return sk
   }
   return undefined
@@ -312,4 +312,3 @@ export function pingErr(skb: SkBuff, offset: number, info: number): void {
   sk.err = errno
   sk.errorReport()
 }
-

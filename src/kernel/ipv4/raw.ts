@@ -1,5 +1,6 @@
 /** Raw sockets of IPv4, see raw(7): every packet of a protocol as it came, and packets with a header of one's own. */
 import { Errno } from '../../uapi/errno.ts'
+import { ETH_P_IP } from '../../uapi/if.ts'
 import { RTN_BROADCAST, RTN_MULTICAST } from '../../uapi/rtnetlink.ts'
 import {
   AF_INET,
@@ -15,10 +16,10 @@ import {
   MSG_TRUNC,
   type ReceivedMessage,
   type SendControl,
-  type Sockaddr,
   SOCK_RAW,
   SOL_IP,
   SOL_RAW,
+  type Sockaddr,
 } from '../../uapi/socket.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import { NET_XMIT_CN } from '../core/net_xmit.ts'
@@ -26,7 +27,6 @@ import type { SkBuff } from '../core/skbuff.ts'
 import { type OptionResult, optionNumber, TCP_CLOSE, TCP_ESTABLISHED } from '../core/sock.ts'
 import type { Cred, OptionValue } from '../core/socket.ts'
 import { skbTruesize } from '../core/truesize.ts'
-import { ETH_P_IP } from '../../uapi/if.ts'
 import { NF_INET_LOCAL_OUT, nfHook4 } from '../netfilter/core.ts'
 import { FLOWI_FLAG_KNOWN_NH, Flowi4 } from './flow.ts'
 import { icmpOutCount } from './icmp.ts'
@@ -68,7 +68,15 @@ import {
 import { ipSelectIdent } from './ip_ident.ts'
 import { ipMakeSkb, sockCbFlags } from './ip_make_skb.ts'
 import { dstOutput, ipSendSkb, ipv4ConfirmNeigh } from './ip_output.ts'
-import { IpcmCookie, ipCmsgRecv, ipIcmpError, ipLocalError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
+import {
+  IpcmCookie,
+  inetSdif,
+  ipCmsgRecv,
+  ipIcmpError,
+  ipLocalError,
+  ipRecvError,
+  ipv4PktinfoPrepare,
+} from './ip_sockglue.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { ipRaControl } from './ra_chain.ts'
 import { ipRouteOutputKey, ipv4Redirect, ipv4UpdatePmtu } from './route.ts'
@@ -342,11 +350,6 @@ export class RawSock extends InetSock {
 
 function nothing(): void {}
 
-/** Indices of the device a packet came in by, and of the port of an L3 master where it came by one. */
-function sdifOf(skb: SkBuff): number {
-  return skb.iif !== skb.cbIif && skb.cbIif !== 0 ? skb.cbIif : 0
-}
-
 /** Gives copies of a packet to the raw sockets of its protocol (raw_local_deliver). @returns whether there were any */
 export function rawLocalDeliver(skb: SkBuff, protocol: number): boolean {
   const dev = skb.dev!
@@ -355,7 +358,7 @@ export function rawLocalDeliver(skb: SkBuff, protocol: number): boolean {
   const { buf, networkHeader: iph } = skb
   const saddr = get32(buf, iph + OFF_SADDR)
   const daddr = get32(buf, iph + OFF_DADDR)
-  const sdif = sdifOf(skb)
+  const sdif = inetSdif(skb)
   let delivered = false
   for (const sk of list) {
     if (!sk.matches(saddr, daddr, dev.ifindex, sdif)) continue
@@ -374,6 +377,6 @@ export function rawIcmpError(skb: SkBuff, protocol: number, info: number): void 
   const { buf, data } = skb
   const saddr = get32(buf, data + OFF_SADDR)
   const daddr = get32(buf, data + OFF_DADDR)
-  const sdif = sdifOf(skb)
+  const sdif = inetSdif(skb)
   for (const sk of [...list]) if (sk.matches(daddr, saddr, dev.ifindex, sdif)) sk.icmpError(skb, info)
 }

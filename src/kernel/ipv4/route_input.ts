@@ -44,9 +44,8 @@ import { addrText } from './inet_addr.ts'
 import { IPSKB_DOREDIRECT, IPSKB_MULTIPATH, IPTOS_RT_MASK, OFF_PROTOCOL } from './ip.ts'
 import { rateLimitedWarn } from './net_ratelimit.ts'
 import { ipRtBug, rtCacheRoute, rtCacheValid, rtDstAlloc, rtSetNexthop } from './route_cache.ts'
-import { ipError } from './route_error.ts'
 import { findException } from './route_exceptions.ts'
-import { ipCheckMc, ipForward } from './route_path.ts'
+import { ipCheckMc, ipError, ipForward } from './route_path.ts'
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST } from './rtable.ts'
 
 const inFlow = new Flowi4()

@@ -11,6 +11,7 @@ export const ipLocalDeliver = gone
 export const ipForward = gone
 export const ipOutput = gone
 export const ipMcOutput = gone
+export const ipError = gone
 export function icmpSend(_skb: SkBuff, _type: number, _code: number, _info: number): void {}
 export function ipCheckMc(_inDev: InDevice, _mc: number, _src: number, _proto: number): boolean {
   return false

@@ -7,6 +7,7 @@ import type { Path } from '../fs/path.ts'
 import type { Task } from '../task.ts'
 import { OpenFile } from './open_file.ts'
 import { TtyFile } from './tty.ts'
+import { TunDeviceFile } from './tun_file.ts'
 
 const EMPTY = new Uint8Array(0)
 const encoder = new TextEncoder()
@@ -164,6 +165,7 @@ export function openDevice(inode: Inode & { readonly rdev: number }, flags: numb
     const ops = MEMORY_DEVICES.get(minor)
     if (ops !== undefined) return new DeviceFile(flags, inode, path, ops)
   }
+  if (major === 10 && minor === 200) return new TunDeviceFile(flags, task, inode, path)
   if (major === 5 && minor === 0 && task.tty !== undefined) return new TtyFile(flags, task.tty)
   const tty = task.machine.ttys.find(candidate => candidate.rdev === inode.rdev)
   if (tty !== undefined) return new TtyFile(flags | O_RDWR, tty)

@@ -5,6 +5,7 @@
 import type { WaitQueue } from '../../kernel/core/wait.ts'
 import { Errno, SysError } from '../../uapi/errno.ts'
 import { O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY, POLLIN, POLLOUT, type Stat } from '../../uapi/fs.ts'
+import type { IoctlRequest } from '../../uapi/ioctl.ts'
 import type { Task } from '../task.ts'
 
 /** Where `lseek` counts from. */
@@ -68,6 +69,11 @@ export abstract class OpenFile {
 
   truncate(_length: number): void {
     throw new SysError(Errno.EINVAL)
+  }
+
+  /** Answers a request of ioctl(2). @returns 0 or a negative error number, -ENOTTY where the file does not know it */
+  ioctl(_request: IoctlRequest): number {
+    return -Errno.ENOTTY
   }
 
   /**

@@ -80,6 +80,7 @@ export function seedDevices(fs: Tmpfs): void {
   for (const [name, major, minor, mode] of DEVICES)
     fs.root.enter(name, new TmpDevice(fs, S_IFCHR | mode, makedev(major, minor)))
   directory(fs.root, 'input')
+  directory(fs.root, 'net').enter('tun', new TmpDevice(fs, S_IFCHR | 0o666, makedev(10, 200)))
 }
 
 /** Adds a terminal's device file, such as /dev/pts/0. */

@@ -1,8 +1,10 @@
 /** System calls on sockets: the blocking side of the kernel's sockets, and unix sockets' names in the file system. */
 
+import { devIoctl } from '../../kernel/core/dev_ioctl.ts'
 import type { OptionValue } from '../../kernel/core/socket.ts'
 import { Errno, SysError } from '../../uapi/errno.ts'
 import { O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLOUT, S_IFSOCK } from '../../uapi/fs.ts'
+import type { IoctlRequest } from '../../uapi/ioctl.ts'
 import { Signal } from '../../uapi/signal.ts'
 import {
   AF_UNIX,
@@ -42,6 +44,13 @@ export function socket(task: Task, domain: number, type: number, protocol: numbe
   const made = task.machine.kernel.socket(task.net, domain, type & ~SOCK_FLAGS, protocol, task.cred)
   if (typeof made === 'number') throw new SysError(-made)
   return task.files.install(new SocketFile(type & O_NONBLOCK, made), 0, (type & O_CLOEXEC) !== 0)
+}
+
+/** ioctl(2): a socket's requests are for devices of its namespace. */
+export function ioctl(task: Task, fd: number, request: IoctlRequest): void {
+  task.enter(COST.socket)
+  const file = task.files.get(fd)
+  check(file instanceof SocketFile ? devIoctl(file.socket.net, request) : file.ioctl(request))
 }
 
 /** bind(2). A unix socket's path becomes a file. */

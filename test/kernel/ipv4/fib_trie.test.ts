@@ -44,7 +44,11 @@ describe('the trie of a routing table', () => {
   const net = new RouteLab().net
   const info = new FibInfo(new FibConfig(net), NO_METRICS)
   const prefixes = fc.array(
-    fc.record({ key: fc.integer({ min: 0, max: 0xffffffff }), len: fc.integer({ min: 0, max: 32 }), del: fc.boolean() }),
+    fc.record({
+      key: fc.integer({ min: 0, max: 0xffffffff }),
+      len: fc.integer({ min: 0, max: 32 }),
+      del: fc.boolean(),
+    }),
     { maxLength: 200 },
   )
 

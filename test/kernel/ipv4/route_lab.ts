@@ -1,5 +1,6 @@
 /** Words to speak rtnetlink about IPv4 addresses, routes, rules and next hops, and to read the answers as `ip` shows them. */
 import type { Net } from '../../../src/kernel/core/net_namespace.ts'
+import type { RtnlSocket } from '../../../src/kernel/core/rtnetlink.ts'
 import { addrFromBytes, addrText } from '../../../src/kernel/ipv4/inet_addr.ts'
 import {
   NLM_F_ACK,
@@ -20,13 +21,13 @@ import {
   IFA_F_NOPREFIXROUTE,
   IFA_F_SECONDARY,
   type NexthopMessage,
+  type RouteAttrs,
+  type RouteMessage,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
-  type RouteAttrs,
-  type RouteMessage,
   RTM_DELADDR,
   RTM_DELNEXTHOP,
   RTM_DELROUTE,
@@ -48,6 +49,7 @@ import {
   RTNH_F_LINKDOWN,
   RTNH_F_ONLINK,
   RTPROT_BOOT,
+  type RtMessage,
   type RuleAttrs,
   type RuleMessage,
 } from '../../../src/uapi/rtnetlink.ts'
@@ -116,6 +118,13 @@ export interface RouteWords {
   attrs?: RouteAttrs
 }
 
+/** What `ip route get` may be asked. */
+export interface GetWords {
+  from?: string
+  fibmatch?: boolean
+  attrs?: RouteAttrs
+}
+
 /** What a rule may be asked to have, by the words of ip-rule(8). */
 export interface RuleWords {
   from?: string
@@ -138,7 +147,10 @@ export class RouteLab extends Lab {
     net = this.net,
   ): void {
     const { verb = 'add', attrs, ...rest } = words
-    this.request(this.addrMessage(RTM_NEWADDR, address, dev, { ...rest, ...(attrs && { attrs }) }, net, VERBS[verb]), net)
+    this.request(
+      this.addrMessage(RTM_NEWADDR, address, dev, { ...rest, ...(attrs && { attrs }) }, net, VERBS[verb]),
+      net,
+    )
   }
 
   /** `ip addr del ADDRESS dev DEV` */
@@ -298,6 +310,11 @@ export class RouteLab extends Lab {
 
   /** `ip route show table TABLE` (0: all) */
   routes(table = RT_TABLE_MAIN, net = this.net, rtmFlags = 0): string[] {
+    return this.dumpRoutes({ rtmFlags, attrs: table === 0 ? {} : { table } }, net)
+  }
+
+  /** a dump with a filter, in text */
+  dumpRoutes(filter: Partial<RouteMessage>, net = this.net): string[] {
     const msg: RouteMessage = {
       type: RTM_GETROUTE,
       flags: NLM_F_REQUEST | NLM_F_DUMP,
@@ -309,17 +326,22 @@ export class RouteLab extends Lab {
       protocol: 0,
       scope: 0,
       rtType: 0,
-      rtmFlags,
-      attrs: table === 0 ? {} : { table },
+      rtmFlags: 0,
+      attrs: {},
+      ...filter,
     }
     return (this.request(msg, net) as RouteMessage[]).map(r => this.text(r, net))
   }
 
   /** `ip route get DST …` */
-  getMessage(dst: string, words: { from?: string; fibmatch?: boolean; attrs?: RouteAttrs } = {}, net = this.net): RouteMessage {
+  getMessage(dst: string, words: GetWords = {}, net = this.net): RouteMessage {
+    return this.request(this.getRequest(dst, words), net)[0] as RouteMessage
+  }
+
+  private getRequest(dst: string, words: GetWords): RouteMessage {
     const attrs: RouteAttrs = { dst: ip4(dst), ...words.attrs }
     if (words.from !== undefined) attrs.src = ip4(words.from)
-    const msg: RouteMessage = {
+    return {
       type: RTM_GETROUTE,
       flags: NLM_F_REQUEST,
       family: AF_INET,
@@ -333,11 +355,16 @@ export class RouteLab extends Lab {
       rtmFlags: RTM_F_LOOKUP_TABLE | (words.fibmatch ? RTM_F_FIB_MATCH : 0),
       attrs,
     }
-    return this.request(msg, net)[0] as RouteMessage
+  }
+
+  /** the same for a TOS */
+  getTos(dst: string, tos: number): string {
+    const msg = { ...this.getRequest(dst, {}), tos }
+    return this.text(this.request(msg)[0] as RouteMessage)
   }
 
   /** the same as text */
-  get(dst: string, words: { from?: string; fibmatch?: boolean; attrs?: RouteAttrs } = {}, net = this.net): string {
+  get(dst: string, words: GetWords = {}, net = this.net): string {
     return this.text(this.getMessage(dst, words, net), net)
   }
 
@@ -440,7 +467,9 @@ export class RouteLab extends Lab {
     return (this.request(msg, net) as NexthopMessage[]).map(n => {
       const words = [`id ${n.attrs.id}`]
       if (n.attrs.group !== undefined)
-        words.push(`group ${n.attrs.group.map(e => (e.weight === 0 ? `${e.id}` : `${e.id},${e.weight + 1}`)).join('/')}`)
+        words.push(
+          `group ${n.attrs.group.map(e => (e.weight === 0 ? `${e.id}` : `${e.id},${e.weight + 1}`)).join('/')}`,
+        )
       if (n.attrs.blackhole) words.push('blackhole')
       if (n.attrs.gateway !== undefined) words.push(`via ${addrText(addrFromBytes(n.attrs.gateway))}`)
       if (n.attrs.oif !== undefined) words.push(`dev ${this.devName(n.attrs.oif, net)}`)
@@ -448,6 +477,13 @@ export class RouteLab extends Lab {
       if (n.attrs.fdb) words.push('fdb')
       return words.join(' ')
     })
+  }
+
+  /** what a socket has heard since it was asked last */
+  heard(socket: RtnlSocket): RtMessage[] {
+    const all: RtMessage[] = []
+    for (let msg = socket.next(); msg !== undefined; msg = socket.next()) all.push(msg)
+    return all
   }
 
   /** text of a file in /proc/net */
@@ -473,4 +509,3 @@ export class RouteLab extends Lab {
     for (const address of addresses) this.addr(address, name)
   }
 }
-
