@@ -1,4 +1,5 @@
 /** Puts a machine together: the kernel's user space, the tools, and the shell. */
+import { coreutilsPrograms } from '../commands/coreutils/index.ts'
 import { CONVENIENCES, PROGRAMS } from '../commands/registry.ts'
 import { Machine, type MachineOptions } from '../src/machine/machine.ts'
 import type { ProgramFile } from '../src/uapi/process.ts'
@@ -18,11 +19,11 @@ export interface BootMachineOptions extends Omit<MachineOptions, 'programs'> {
 
 /** Boots a machine with every tool and the shell. */
 export function bootMachine(options: BootMachineOptions): Machine {
-  const programs = [...PROGRAMS, SHELL, ...(options.conveniences === true ? CONVENIENCES : [])]
+  const programs = [...PROGRAMS, ...coreutilsPrograms, SHELL, ...(options.conveniences === true ? CONVENIENCES : [])]
   return new Machine({ ...options, programs })
 }
 
 /** @returns the paths of all programs, links included, sorted */
 export function programNames(): string[] {
-  return [...PROGRAMS, SHELL, ...CONVENIENCES].flatMap(program => [program.path, ...(program.links ?? [])]).sort()
+  return [...PROGRAMS, ...coreutilsPrograms, SHELL, ...CONVENIENCES].flatMap(program => [program.path, ...(program.links ?? [])]).sort()
 }

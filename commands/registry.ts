@@ -6,6 +6,13 @@ export const PROGRAMS: readonly ProgramFile[] = [
   { path: '/usr/bin/ip', links: ['/usr/sbin/ip'], load: () => import('./ip/main.ts').then(m => m.main) },
   { path: '/usr/bin/bridge', links: ['/usr/sbin/bridge'], load: () => import('./bridge/main.ts').then(m => m.main) },
   { path: '/usr/bin/nstat', links: ['/usr/sbin/nstat'], load: () => import('./nstat/main.ts').then(m => m.main) },
+  // iputils
+  {
+    path: '/usr/bin/ping',
+    links: ['/usr/bin/ping4', '/usr/bin/ping6'],
+    load: () => import('./ping/main.ts').then(m => m.main),
+  },
+  { path: '/usr/bin/arping', links: ['/usr/sbin/arping'], load: () => import('./arping/main.ts').then(m => m.main) },
   // procps
   { path: '/usr/sbin/sysctl', load: () => import('./sysctl/main.ts').then(m => m.main) },
   {

@@ -85,7 +85,7 @@ export class Kernel {
   readonly random: Random
   readonly trace = new Tracepoints()
   readonly skbs: SkbPool
-  readonly softirq = new Softirq()
+  readonly softirq = new Softirq(this.clock)
   readonly netcore: NetCore
   readonly rtnl = new Rtnetlink()
   readonly log: KernelLog

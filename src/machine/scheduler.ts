@@ -10,8 +10,12 @@ import { type Clock, NSEC_PER_SEC } from '../kernel/core/clock.ts'
 
 /** Events that one turn runs at most before the host gets a chance (timers, signals, input). */
 const EVENTS_PER_TURN = 2000
-/** Turns between two visits to the host's event loop, so that it can stop a busy machine. */
+/** Turns between two visits to the host's event loop at most, so that it can stop a busy machine. */
 const TURNS_PER_VISIT = 64
+/** Time on the wall between two visits, ms: one turn may be long. */
+const VISIT_INTERVAL = 20
+/** Events after which a turn looks at the time. */
+const EVENTS_PER_LOOK = 16
 /** Late events that one system call lets in, so that a storm of them cannot hold a process for ever. */
 const EVENTS_PER_INTERRUPT = 256
 /** Virtual time without any process waking or waiting for a time, after which nothing will ever come, ns. */
@@ -63,6 +67,8 @@ export class Scheduler {
   private wallStart: number | undefined
   private wallClockStart = 0
   private failure: Error | undefined
+  /** when the host's event loop is due again, ms of performance.now */
+  private visitDue = 0
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -173,15 +179,18 @@ export class Scheduler {
     try {
       for (;;) {
         // not before every microtask has run: then all processes are parked
-        if (++visits % TURNS_PER_VISIT === 0) await new Promise<void>(resolve => setImmediate(resolve))
-        else await new Promise<void>(resolve => process.nextTick(resolve))
+        if (++visits >= TURNS_PER_VISIT || performance.now() >= this.visitDue) {
+          visits = 0
+          await new Promise<void>(resolve => setImmediate(resolve))
+          this.visitDue = performance.now() + VISIT_INTERVAL
+        } else await new Promise<void>(resolve => process.nextTick(resolve))
         this.drivers = this.drivers.filter(driver => !driver.done)
         if (this.drivers.length === 0) return
         if (this.failure !== undefined) throw this.failure
         const wait = this.turn()
         if (wait > 0) {
           await this.pause(wait)
-          visits = TURNS_PER_VISIT - 1
+          visits = TURNS_PER_VISIT
         }
       }
     } catch (error) {
@@ -223,6 +232,7 @@ export class Scheduler {
         this.lastWake = clock.now
         return 0
       }
+      if (n % EVENTS_PER_LOOK === 0 && performance.now() >= this.visitDue) return 0
     }
     return 0
   }
@@ -234,7 +244,7 @@ export class Scheduler {
     this.wakeups = 0
     for (let n = EVENTS_PER_TURN; n > 0 && clock.nextTime() <= target; n--) {
       clock.runNext()
-      if (this.wakeups > 0) break
+      if (this.wakeups > 0 || (n % EVENTS_PER_LOOK === 0 && performance.now() >= this.visitDue)) break
     }
     if (this.wakeups === 0 && clock.now < target && clock.nextTime() > target) clock.runUntil(target)
     if (target - clock.now > MAX_LAG) {

@@ -1,7 +1,7 @@
 /** Bridges in rtnetlink: `ip link … type bridge`, and the AF_BRIDGE link messages of `bridge link` and `bridge vlan`. */
 import { Errno } from '../../uapi/errno.ts'
 import { IF_OPER_DOWN } from '../../uapi/if.ts'
-import { type BridgeAfSpec, type BridgeData, linkData, slaveData } from '../../uapi/if_link.ts'
+import { type BridgeAfSpec, type BridgeData, linkData } from '../../uapi/if_link.ts'
 import {
   type LinkAttrs,
   type LinkMessage,
@@ -17,6 +17,7 @@ import { ETH_ALEN, isValidEtherAddr } from '../core/ethernet.ts'
 import { devGetIflink } from '../core/link_watch.ts'
 import type { NetDevice, RtnlLinkOps } from '../core/net_device.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
+import { slaveChangeData } from '../core/rtnl_state.ts'
 import { bridgeOf, type NetBridge, type NetBridgePort, portOf } from './br.ts'
 import { brDevDelete, brDevSetup } from './br_device.ts'
 import { brChange, brFillInfo, brValidate } from './br_netlink_bridge.ts'
@@ -239,7 +240,7 @@ export const bridgeLinkOps: RtnlLinkOps = {
   dellink: brDevDelete,
   fillInfo: dev => brFillInfo(bridgeOf(dev)!),
   slaveChangelink(_master, slave, msg) {
-    const data = slaveData(msg.attrs.linkinfo, 'bridge')
+    const data = slaveChangeData(msg.attrs.linkinfo, 'bridge')
     const port = portOf(slave)
     return data === undefined || port === undefined ? 0 : brSetport(port, data)
   },

@@ -43,6 +43,9 @@ export interface PacketType {
 /** Virtual CPU time of one packet through the receive path, ns: what makes a round trip take a believable time. */
 export const RX_COST = 1.5 * NSEC_PER_USEC
 
+/** Packets that a device is always allowed in a pass of the receive softirq (the weight of process_backlog). */
+const BACKLOG_WEIGHT = 64
+
 /** How many devices stacked on each other one transmission may pass. */
 const XMIT_RECURSION_LIMIT = 8
 
@@ -60,6 +63,8 @@ export class NetCore {
   private xmitDepth = 0
   /** net.core.netdev_max_backlog */
   maxBacklog = 1000
+  /** net.core.netdev_budget: packets that one pass of the receive softirq takes at most */
+  netdevBudget = 300
   /** /proc/net/softnet_stat */
   readonly softnet = { processed: 0, dropped: 0, timeSqueeze: 0 }
   /** set by sched and netfilter */
@@ -207,13 +212,20 @@ export class NetCore {
     return NET_RX_SUCCESS
   }
 
+  /** Receives what waits in the backlog, up to the budget; the rest is for the next pass (net_rx_action). */
   private processBacklog(): void {
-    const { backlog, kernel } = this
-    for (let skb = backlog.dequeue(); skb !== null; skb = backlog.dequeue()) {
-      this.softnet.processed++
-      kernel.clock.elapse(RX_COST)
+    const { backlog, softnet } = this
+    const { softirq } = this.kernel
+    for (let budget = Math.max(this.netdevBudget, BACKLOG_WEIGHT); budget > 0; budget--) {
+      const skb = backlog.dequeue()
+      if (skb === null) return
+      softnet.processed++
+      softirq.elapse(RX_COST)
       this.netifReceiveSkb(skb)
     }
+    if (backlog.qlen === 0) return
+    softnet.timeSqueeze++
+    softirq.raise(NET_RX_SOFTIRQ)
   }
 
   /** Drops what waits in the backlog for a device that goes away (flush_backlog). */

@@ -58,9 +58,12 @@ export function devSetMacAddress(dev: NetDevice, address: Uint8Array, extack?: N
   return 0
 }
 
+/** Longest transmit queue that may be set; seen on the reference machine. */
+const TX_QUEUE_LEN_MAX = 32767
+
 /** Sets the transmit queue length, packets (dev_change_tx_queue_len). @returns 0 or -ERANGE */
 export function devChangeTxQueueLen(dev: NetDevice, len: number): number {
-  if (len < 0 || len > 0x7fffffff) return -Errno.ERANGE
+  if (len < 0 || len > TX_QUEUE_LEN_MAX) return -Errno.ERANGE
   if (len === dev.txQueueLen) return 0
   const old = dev.txQueueLen
   dev.txQueueLen = len

@@ -49,6 +49,7 @@ import { type SkBuff, SkbQueue } from './skbuff.ts'
 
 export * from './neigh_parms.ts'
 export * from './neigh_proxy.ts'
+export { neighAppNs } from './neighbour_rtnl.ts'
 
 /** States with a timer. */
 export const NUD_IN_TIMER = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE
@@ -146,9 +147,9 @@ export class Neighbour {
   readonly tbl: NeighTable
   readonly dev: NetDevice
   /** the address, network order */
-  readonly primaryKey: Uint8Array
+  primaryKey: Uint8Array
   /** IPv4: the address in host order; else the key folded */
-  readonly keyWord: number
+  keyWord: number
   parms: NeighParms
   ops: NeighOps = NO_OPS
   /** NUD_… */
@@ -204,6 +205,12 @@ export class Neighbour {
 
   get net(): Net {
     return this.dev.net
+  }
+
+  /** Used by `setup` of a family: the entry is for another address than was asked for, or for all of a device. */
+  rekey(key: Uint8Array): void {
+    this.primaryKey = key
+    this.keyWord = foldKey(key)
   }
 }
 

@@ -1,4 +1,5 @@
 /** What rtnetlink's link code keeps per kernel: the link kinds and the address families that have a say in links. */
+import type { LinkInfo, SlaveKinds } from '../../uapi/if_link.ts'
 import type { LinkAttrs } from '../../uapi/rtnetlink.ts'
 import type { Kernel } from '../kernel.ts'
 import type { NetDevice, RtnlLinkOps } from './net_device.ts'
@@ -44,4 +45,16 @@ export function registerLinkOps(kernel: Kernel, ops: RtnlLinkOps): void {
 /** Registers an address family's part of links (rtnl_af_register). */
 export function registerRtnlAf(kernel: Kernel, ops: RtnlAfOps): void {
   rtnlState(kernel).afOps.push(ops)
+}
+
+/**
+ * @returns what a message wants changed of a port of a master of `kind`: tools name the kind `KIND_slave` as the link's
+ * own, notifications name it as the port's
+ */
+export function slaveChangeData<K extends keyof SlaveKinds>(
+  info: LinkInfo | undefined,
+  kind: K,
+): SlaveKinds[K] | undefined {
+  if (info?.slaveKind !== kind && info?.kind !== `${kind}_slave`) return undefined
+  return info.slaveData as SlaveKinds[K] | undefined
 }

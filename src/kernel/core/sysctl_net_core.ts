@@ -42,7 +42,6 @@ export class CoreGlobals {
   messageBurst = 10
   /** seconds */
   messageCost = 5
-  netdevBudget = 300
   netdevBudgetUsecs = 8000
   netdevTstampPrequeue = 1
   netdevUnregisterTimeoutSecs = 10
@@ -158,7 +157,7 @@ function globalTable(kernel: Kernel): CtlTable[] {
     procDointvec('mem_pcpu_rsv', field(g, 'memPcpuRsv'), { min: 1 }),
     procDointvec('message_burst', field(g, 'messageBurst')),
     procDointvec('message_cost', field(g, 'messageCost')),
-    procDointvec('netdev_budget', field(g, 'netdevBudget')),
+    procDointvec('netdev_budget', field(kernel.netcore, 'netdevBudget')),
     procDouintvec('netdev_budget_usecs', field(g, 'netdevBudgetUsecs'), { min: 0, max: INT_MAX }),
     procDointvec('netdev_max_backlog', field(kernel.netcore, 'maxBacklog')),
     procDostring(

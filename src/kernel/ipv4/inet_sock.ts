@@ -20,7 +20,6 @@ import { type OptionResult, Sock } from '../core/sock.ts'
 import type { Cred, OptionValue } from '../core/socket.ts'
 import { RTAX_MTU } from './fib_metrics.ts'
 import type { IpOptions } from './ip_options.ts'
-import { ipGetsockopt, ipSetsockopt } from './ip_sockglue.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import type { Rtable } from './route.ts'
 
@@ -43,6 +42,19 @@ export interface IpMcMembership {
   readonly multiaddr: number
   readonly address: number
   readonly ifindex: number
+}
+
+/** Options at SOL_IP (ip_setsockopt, ip_getsockopt). */
+export interface IpSockopts {
+  set(sk: InetSock, option: number, value: OptionValue): number
+  get(sk: InetSock, option: number): OptionResult
+}
+
+let sockopts: IpSockopts | undefined
+
+/** Used by ip_sockglue.ts, which needs much that this file must not depend on. */
+export function registerIpSockopts(ops: IpSockopts): void {
+  sockopts = ops
 }
 
 /** A socket of IPv4 or IPv6. Addresses are unsigned numbers in host order. */
@@ -124,12 +136,12 @@ export abstract class InetSock extends Sock {
   }
 
   override setsockopt(level: number, option: number, value: OptionValue): number {
-    if (level === SOL_IP && this.domain === AF_INET) return ipSetsockopt(this, option, value)
+    if (level === SOL_IP) return sockopts?.set(this, option, value) ?? -Errno.ENOPROTOOPT
     return super.setsockopt(level, option, value)
   }
 
   override getsockopt(level: number, option: number): OptionResult {
-    if (level === SOL_IP) return ipGetsockopt(this, option)
+    if (level === SOL_IP) return sockopts?.get(this, option) ?? { errno: Errno.ENOPROTOOPT }
     return super.getsockopt(level, option)
   }
 

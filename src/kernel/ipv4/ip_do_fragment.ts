@@ -67,7 +67,7 @@ export function ipDoFragment(skb: SkBuff, mtu: number, output: (skb: SkBuff) => 
   let left = skb.len - hlen
   let from = skb.data + hlen
   while (left > 0) {
-    let len = left > room ? room : left
+    let len = Math.min(left, room)
     if (len < left) len &= ~7
     const piece = net.kernel.skbs.alloc(reserved + hlen + len)
     piece.truesize = skbTruesize(reserved + hlen + len)

@@ -70,7 +70,7 @@ export function ipForward(skb: SkBuff): number {
     return drop(skb, 'IP_INHDR')
   }
   const rt = skb.dst as Rtable
-  if (opt !== null && opt.isStrictroute && rt.usesGateway) {
+  if (opt?.isStrictroute && rt.usesGateway) {
     icmpSend(skb, ICMP_DEST_UNREACH, ICMP_SR_FAILED, 0)
     return drop(skb, 'NOT_SPECIFIED')
   }

@@ -24,7 +24,8 @@ import {
 } from './ip.ts'
 import { ipSelectIdent } from './ip_ident.ts'
 import { ipOptionsBuild } from './ip_options.ts'
-import { type IpcmCookie, ipLocalError } from './ip_sockglue.ts'
+import { ipLocalError } from './ip_sockglue.ts'
+import type { IpcmCookie } from './ipcm.ts'
 import { IP_MAX_MTU, IPV4_MIN_MTU, type Rtable } from './rtable.ts'
 
 /** @returns the TTL of a socket's packets by a route (ip_select_ttl) */

@@ -133,14 +133,14 @@ export function devLoopbackXmit(skb: SkBuff): number {
  */
 export function ipDstMtuMaybeForward(rt: Rtable, forwarding: boolean): number {
   if (!forwarding || rt.mtuLocked || rt.metricLocked(RTAX_MTU) || rt.net.at(ipv4Key).ipForwardUsePmtu !== 0) {
-    if (rt.pmtuValid) return rt.pmtu < IP_MAX_MTU ? rt.pmtu : IP_MAX_MTU
+    if (rt.pmtuValid) return Math.min(rt.pmtu, IP_MAX_MTU)
   }
   let mtu = rt.metrics.raw(RTAX_MTU)
   if (mtu === 0) {
     mtu = rt.dev.mtu
     if (rt.usesGateway && mtu > 576 && rt.metricLocked(RTAX_MTU)) mtu = 576
   }
-  return mtu < IP_MAX_MTU ? mtu : IP_MAX_MTU
+  return Math.min(mtu, IP_MAX_MTU)
 }
 
 /** @returns the MTU a packet is to be cut to, bytes (ip_skb_dst_mtu) */

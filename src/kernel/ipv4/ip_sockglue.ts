@@ -28,7 +28,6 @@ import {
   MSG_ERRQUEUE,
   MSG_TRUNC,
   type ReceivedMessage,
-  type SendControl,
   SOCK_RAW,
   SOCK_STREAM,
 } from '../../uapi/socket.ts'
@@ -49,6 +48,7 @@ import {
   IP_CMSG_TTL,
   IP_PMTUDISC_OMIT,
   NO_CONTROL,
+  registerIpSockopts,
 } from './inet_sock.ts'
 import {
   get32,
@@ -83,6 +83,8 @@ const CMSG_OF_OPTION: Readonly<Record<number, number>> = {
   [IP_RECVOPTS]: IP_CMSG_RECVOPTS,
   [IP_RETOPTS]: IP_CMSG_RETOPTS,
 }
+
+registerIpSockopts({ set: ipSetsockopt, get: ipGetsockopt })
 
 /** Sets an option at SOL_IP (do_ip_setsockopt). */
 export function ipSetsockopt(sk: InetSock, option: number, value: OptionValue): number {
@@ -265,55 +267,6 @@ export function ipGetsockopt(sk: InetSock, option: number): OptionResult {
       return sk.minTtl
     default:
       return { errno: Errno.ENOPROTOOPT }
-  }
-}
-
-/** What a message is sent with (`ipcm_cookie`): the socket's values, then what its ancillary data says. Reused. */
-export class IpcmCookie {
-  addr = 0
-  oif = 0
-  mark = 0
-  priority = 0
-  opt: IpOptions | null = null
-  /** 0: the socket's */
-  ttl = 0
-  /** -1: the socket's */
-  tos = -1
-
-  /** Takes the socket's values over (ipcm_init_sk). */
-  init(sk: InetSock): this {
-    this.addr = sk.saddr
-    this.oif = sk.boundDevIf
-    this.mark = sk.mark
-    this.priority = sk.priority
-    this.opt = null
-    this.ttl = 0
-    this.tos = -1
-    return this
-  }
-
-  /** Takes ancillary data over (ip_cmsg_send). @returns 0 or -EINVAL */
-  send(control: SendControl): number {
-    const { pktinfo, ttl, tos } = control
-    if (pktinfo !== undefined) {
-      if (pktinfo.ifindex !== 0) this.oif = pktinfo.ifindex
-      this.addr = pktinfo.specDst ?? 0
-    }
-    if (ttl !== undefined) {
-      if (ttl < 1 || ttl > 255) return -Errno.EINVAL
-      this.ttl = ttl
-    }
-    if (tos !== undefined) {
-      if (tos < 0 || tos > 255) return -Errno.EINVAL
-      this.tos = tos
-      this.priority = rtTos2priority(tos)
-    }
-    return 0
-  }
-
-  /** @returns the TOS bits that the route is looked up by (get_rttos) */
-  rtTos(sk: InetSock): number {
-    return (this.tos !== -1 ? this.tos : sk.tos) & 0x1e
   }
 }
 

@@ -68,15 +68,8 @@ import {
 import { ipSelectIdent } from './ip_ident.ts'
 import { ipMakeSkb, sockCbFlags } from './ip_make_skb.ts'
 import { dstOutput, ipSendSkb, ipv4ConfirmNeigh } from './ip_output.ts'
-import {
-  IpcmCookie,
-  inetSdif,
-  ipCmsgRecv,
-  ipIcmpError,
-  ipLocalError,
-  ipRecvError,
-  ipv4PktinfoPrepare,
-} from './ip_sockglue.ts'
+import { inetSdif, ipCmsgRecv, ipIcmpError, ipLocalError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
+import { IpcmCookie } from './ipcm.ts'
 import { ipv4Key } from './netns_ipv4.ts'
 import { ipRaControl } from './ra_chain.ts'
 import { ipRouteOutputKey, ipv4Redirect, ipv4UpdatePmtu } from './route.ts'

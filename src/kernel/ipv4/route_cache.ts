@@ -6,7 +6,7 @@ import type { NetDevice } from '../core/net_device.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import type { FibInfo, FibNh, FibResult } from './fib_info.ts'
 import { type FibNhException, rtBindException } from './route_exceptions.ts'
-import { ipLocalDeliver, ipOutput } from './route_path.ts'
+import { routePath } from './route_path.ts'
 import { RTCF_LOCAL, Rtable } from './rtable.ts'
 
 /** Drops a packet that took a route of the wrong direction (dst_discard). */
@@ -23,7 +23,13 @@ export function ipRtBug(skb: SkBuff): number {
 
 /** @returns a route that nobody has yet (rt_dst_alloc) */
 export function rtDstAlloc(dev: NetDevice, flags: number, type: number): Rtable {
-  return new Rtable(dev, flags, type, (flags & RTCF_LOCAL) !== 0 ? ipLocalDeliver : dstDiscard, ipOutput)
+  return new Rtable(
+    dev,
+    flags,
+    type,
+    (flags & RTCF_LOCAL) !== 0 ? routePath.localDeliver : dstDiscard,
+    routePath.output,
+  )
 }
 
 /** @returns whether a kept route is still what a lookup would give (rt_cache_valid) */

@@ -1,4 +1,5 @@
 /** Routes of received packets: deliver here, forward, or refuse, after a look at where they say they come from. */
+
 import { Errno } from '../../uapi/errno.ts'
 import { ETH_P_IP } from '../../uapi/if.ts'
 import {
@@ -45,7 +46,7 @@ import { IPSKB_DOREDIRECT, IPSKB_MULTIPATH, IPTOS_RT_MASK, OFF_PROTOCOL } from '
 import { rateLimitedWarn } from './net_ratelimit.ts'
 import { ipRtBug, rtCacheRoute, rtCacheValid, rtDstAlloc, rtSetNexthop } from './route_cache.ts'
 import { findException } from './route_exceptions.ts'
-import { ipCheckMc, ipError, ipForward } from './route_path.ts'
+import { routePath } from './route_path.ts'
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST } from './rtable.ts'
 
 const inFlow = new Flowi4()
@@ -76,10 +77,10 @@ export function ipRouteInputRes(
     return inDev === undefined ? -Errno.EINVAL : inputSlow(skb, daddr, saddr, tos, dev, inDev, res)
   if (inDev === undefined) return -Errno.EINVAL
   const proto = skb.buf[skb.networkHeader + OFF_PROTOCOL]!
-  let our = ipCheckMc(inDev, daddr, saddr, proto)
+  let our = routePath.checkMc(inDev, daddr, saddr, proto)
   if (!our && isL3Slave(dev)) {
     const master = inDevGet(skb.dev!)
-    if (master !== undefined) our = ipCheckMc(master, daddr, saddr, proto)
+    if (master !== undefined) our = routePath.checkMc(master, daddr, saddr, proto)
   }
   if (!our && (ipv4IsLocalMulticast(daddr) || !inDevMforward(inDev))) return -Errno.EINVAL
   return inputMc(skb, daddr, saddr, tos, dev, inDev, our)
@@ -235,7 +236,7 @@ function inputNoRoute(skb: SkBuff, net: Net, res: FibResult, err: number): numbe
   const rt = rtDstAlloc(net.loopback, 0, RTN_UNREACHABLE)
   rt.output = ipRtBug
   rt.isInput = true
-  rt.input = ipError
+  rt.input = routePath.error
   rt.error = err
   skb.dst = rt
   return 0
@@ -280,7 +281,7 @@ function mkrouteInput(
   }
   const rt = rtDstAlloc(devOut, 0, res.type)
   rt.isInput = true
-  rt.input = ipForward
+  rt.input = routePath.forward
   rtSetNexthop(rt, daddr, res, fnhe, res.fi, itag, doCache)
   skb.dst = rt
   return 0

@@ -1,4 +1,5 @@
 /** Routes of our own packets: where to, by which device, from which address. */
+
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_LOOPBACK, IFF_UP } from '../../uapi/if.ts'
 import {
@@ -32,7 +33,7 @@ import {
 import { IPTOS_RT_MASK } from './ip.ts'
 import { rtCacheValid, rtDstAlloc, rtSetNexthop } from './route_cache.ts'
 import { type FibNhException, findException } from './route_exceptions.ts'
-import { ipCheckMc, ipMcOutput } from './route_path.ts'
+import { routePath } from './route_path.ts'
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable } from './rtable.ts'
 
 const LOOPBACK_IFINDEX = 1
@@ -138,7 +139,7 @@ function mkrouteOutput(
     fi = undefined
   } else if (type === RTN_MULTICAST) {
     flags |= RTCF_MULTICAST | RTCF_LOCAL
-    if (!ipCheckMc(inDev, fl4.daddr, fl4.saddr, fl4.proto)) flags &= ~RTCF_LOCAL
+    if (!routePath.checkMc(inDev, fl4.daddr, fl4.saddr, fl4.proto)) flags &= ~RTCF_LOCAL
     else doCache = false
     // the default route says nothing about multicast
     if (fi !== undefined && res.prefixlen < 4) fi = undefined
@@ -160,7 +161,7 @@ function mkrouteOutput(
   const rt = rtDstAlloc(devOut, flags, type)
   rt.iif = origOif
   if ((flags & (RTCF_BROADCAST | RTCF_MULTICAST)) !== 0 && (flags & RTCF_LOCAL) !== 0 && !loopback)
-    rt.output = ipMcOutput
+    rt.output = routePath.mcOutput
   rtSetNexthop(rt, fl4.daddr, res, fnhe, fi, 0, doCache)
   return rt
 }

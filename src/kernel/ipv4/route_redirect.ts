@@ -8,7 +8,7 @@ import { inetGetpeerV4 } from './inetpeer.ts'
 import { get32, OFF_DADDR, OFF_SADDR } from './ip.ts'
 import { rateLimitedWarn } from './net_ratelimit.ts'
 import { ipv4Key } from './netns_ipv4.ts'
-import { icmpSend } from './route_path.ts'
+import { routePath } from './route_path.ts'
 import type { Rtable } from './rtable.ts'
 
 /**
@@ -37,7 +37,7 @@ export function ipRtSendRedirect(skb: SkBuff): void {
   const pause = routeRedirectLoad * TICK_NSEC * 2 ** peer.nRedirects
   if (peer.nRedirects !== 0 && now <= peer.rateLast + pause) return
   const gw = rt.nexthop(daddr)
-  icmpSend(skb, ICMP_REDIRECT, ICMP_REDIR_HOST, gw)
+  routePath.icmpSend(skb, ICMP_REDIRECT, ICMP_REDIR_HOST, gw)
   peer.rateLast = now
   peer.nRedirects++
   if (inDevLogMartians(inDev) && peer.nRedirects === routeRedirectNumber) {

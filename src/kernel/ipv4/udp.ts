@@ -42,7 +42,8 @@ import { InetSock, sockaddrIn } from './inet_sock.ts'
 import { get16, get32, OFF_DADDR, OFF_SADDR, put16 } from './ip.ts'
 import { ipMakeSkb } from './ip_make_skb.ts'
 import { ipSendSkb, ipv4ConfirmNeigh } from './ip_output.ts'
-import { IpcmCookie, inetSdif, ipCmsgRecv, ipIcmpError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
+import { inetSdif, ipCmsgRecv, ipIcmpError, ipRecvError, ipv4PktinfoPrepare } from './ip_sockglue.ts'
+import { IpcmCookie } from './ipcm.ts'
 import type { NetProtocol } from './protocol.ts'
 import { ipRouteOutputKey, ipv4Redirect, ipv4UpdatePmtu } from './route.ts'
 import { RTCF_BROADCAST, RTCF_MULTICAST, type Rtable } from './rtable.ts'
@@ -230,7 +231,7 @@ export class UdpSock extends InetSock {
     if (typeof skb === 'number') return skb
     const { buf, data, tail, networkHeader, transportHeader } = skb
     const length = tail - data
-    const copied = length < max ? length : max
+    const copied = Math.min(length, max)
     const message: ReceivedMessage = {
       data: buf.slice(data, data + copied),
       length,

@@ -41,7 +41,7 @@ import { flowinfoAt, get32, IPV6_HLEN, OFF_DADDR, OFF_HOP_LIMIT, OFF_SADDR, tcla
 import { flowlabelAllowed, IPV6_FLOWINFO_MASK } from './ip6_flowlabel.ts'
 import { ip6DstLookup } from './ip6_lookup.ts'
 import { RX_ANY_HLIM, RX_ANY_INFO, RX_TCLASS } from './ipv6_sockglue.ts'
-import { devEqualL3scope, ifaceScopeId, type Inet6Sock, LOOPBACK4_IPV6, socketOif } from './pinfo.ts'
+import { devEqualL3scope, type Inet6Sock, ifaceScopeId, LOOPBACK4_IPV6, socketOif } from './pinfo.ts'
 
 const ICMP_HLEN = 8
 const connectFl6 = new Flowi6()

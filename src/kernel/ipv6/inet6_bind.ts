@@ -4,14 +4,7 @@ import { AF_INET6, SOCK_STREAM, type Sockaddr } from '../../uapi/socket.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { TCP_CLOSE } from '../core/sock.ts'
 import { inetAddrValidOrNonlocal, inetPortRequiresBindService, inetSkAddrType } from '../ipv4/inet_bind.ts'
-import {
-  addrType,
-  IPV6_ADDR_ANY,
-  IPV6_ADDR_MAPPED,
-  IPV6_ADDR_MULTICAST,
-  mappedV4,
-  needsScopeId,
-} from './addr.ts'
+import { addrType, IPV6_ADDR_ANY, IPV6_ADDR_MAPPED, IPV6_ADDR_MULTICAST, mappedV4, needsScopeId } from './addr.ts'
 import { ipv6ChkAddr } from './inet6_addr.ts'
 import { ipv6Key } from './netns_ipv6.ts'
 import { type Inet6Sock, LOOPBACK4_IPV6 } from './pinfo.ts'

@@ -254,7 +254,8 @@ function get(sk: Inet6Sock, request: Uint8Array, label: number, flags: number): 
   const fl = chosen === label ? fresh : named(fresh, chosen, net.kernel.clock.now)
   fl.users = 1
   table.labels.set(chosen, fl)
-  if (fl.share === IPV6_FL_S_EXCL || fl.share === IPV6_FL_S_PROCESS || fl.share === IPV6_FL_S_USER) table.exclusive = true
+  if (fl.share === IPV6_FL_S_EXCL || fl.share === IPV6_FL_S_PROCESS || fl.share === IPV6_FL_S_USER)
+    table.exclusive = true
   np.flList.unshift(fl)
   // the program learns which label it got
   new DataView(request.buffer, request.byteOffset, request.length).setUint32(16, chosen)

@@ -1,9 +1,10 @@
 /** Route and source address of an own packet, chosen together (ip6_dst_lookup). */
 import { Errno } from '../../uapi/errno.ts'
+import { IFF_LOOPBACK, IFF_NOARP } from '../../uapi/if.ts'
 import { IFA_F_OPTIMISTIC } from '../../uapi/rtnetlink.ts'
-import { NUD_VALID } from '../core/neighbour.ts'
+import { NUD_VALID, neighConfirm } from '../core/neighbour.ts'
 import type { Net } from '../core/net_namespace.ts'
-import { addrAny, addrV4Mapped } from './addr.ts'
+import { addrAny, addrMulticast, addrV4Mapped, type In6Addr } from './addr.ts'
 import { Flowi6, RT6_LOOKUP_F_IFACE } from './flowi6.ts'
 import { ipv6GetIfaddr } from './inet6_addr.ts'
 import { ndTblLookup } from './ndisc.ts'
@@ -67,4 +68,13 @@ function optimisticRedirect(net: Net, boundIf: number, dst: Rt6Info, fl6: Flowi6
   gw.mark = fl6.mark
   gw.saddr.set(fl6.saddr)
   return ip6RouteOutput(net, boundIf, gw)
+}
+
+/** A transport or program knows that a route's next hop answers (ip6_confirm_neigh). */
+export function ip6ConfirmNeigh(dst: Rt6Info, daddr: In6Addr): void {
+  const { dev } = dst
+  const addr = dst.nexthop(daddr)
+  if ((dev.flags & (IFF_NOARP | IFF_LOOPBACK)) !== 0 || addrMulticast(addr)) return
+  const neigh = ndTblLookup(dev, addr)
+  if (neigh !== undefined) neighConfirm(neigh)
 }

@@ -1,4 +1,5 @@
 /** IPv6's part of an skb's control block (`inet6_skb_parm`): bits of `SkBuff.cbFlags` and what goes with them. */
+import type { SkBuff } from '../core/skbuff.ts'
 
 export const IP6SKB_FORWARDED = 0x02
 export const IP6SKB_REROUTED = 0x04
@@ -33,4 +34,14 @@ export function nhoffOf(cbFlags: number): number {
 /** @returns the flags with another such offset */
 export function withNhoff(cbFlags: number, nhoff: number): number {
   return ((cbFlags & 0xffff) | (nhoff << NHOFF_SHIFT)) >>> 0
+}
+
+/** @returns index of the device a packet came in by, or of its L3 master (inet6_iif) */
+export function inet6Iif(skb: SkBuff): number {
+  return (skb.cbFlags & IP6SKB_L3SLAVE) !== 0 ? skb.iif : skb.cbIif
+}
+
+/** @returns index of the port of an L3 master it came in by, 0 for none (inet6_sdif) */
+export function inet6Sdif(skb: SkBuff): number {
+  return (skb.cbFlags & IP6SKB_L3SLAVE) !== 0 ? skb.cbIif : 0
 }

@@ -34,7 +34,13 @@ import { IPV6_MIN_MTU } from './ip6.ts'
 import { defaultAutolabel, ipv6FlowlabelOpt } from './ip6_flowlabel.ts'
 import { ip6DstHoplimit } from './ip6_output.ts'
 import { ipv6SockAcDrop, ipv6SockAcJoin, ipv6SockMcDrop, ipv6SockMcJoin } from './mc_sock.ts'
-import { devEqualL3scope, type Inet6Sock, IPV6_DEFAULT_MCASTHOPS, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_OMIT } from './pinfo.ts'
+import {
+  devEqualL3scope,
+  type Inet6Sock,
+  IPV6_DEFAULT_MCASTHOPS,
+  IPV6_PMTUDISC_DONT,
+  IPV6_PMTUDISC_OMIT,
+} from './pinfo.ts'
 import { ip6DstMtu } from './route.ts'
 import { Rt6Info } from './rt6_info.ts'
 import { IPV6_PREFER_SRC_COA, IPV6_PREFER_SRC_PUBLIC, IPV6_PREFER_SRC_TMP } from './saddr.ts'
@@ -259,15 +265,16 @@ function setUnicastIf(sk: Inet6Sock, number: number): number {
 
 /** RFC 5014 §5.1 */
 function setPreferences(sk: Inet6Sock, value: number): number {
-  const one = (mask: number, bits: readonly number[]): boolean =>
-    (value & mask) === 0 || bits.includes(value & mask)
+  const one = (mask: number, bits: readonly number[]): boolean => (value & mask) === 0 || bits.includes(value & mask)
   const tmp = IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_PUBTMP_DEFAULT
   const home = IPV6_PREFER_SRC_HOME | IPV6_PREFER_SRC_COA
   if (!one(tmp, [IPV6_PREFER_SRC_TMP, IPV6_PREFER_SRC_PUBLIC, IPV6_PREFER_SRC_PUBTMP_DEFAULT])) return -Errno.EINVAL
   if (!one(home, [IPV6_PREFER_SRC_HOME, IPV6_PREFER_SRC_COA])) return -Errno.EINVAL
   let prefs = sk.pinet6.srcprefs
   if ((value & tmp) !== 0)
-    prefs = (prefs & ~(IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC)) | (value & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC))
+    prefs =
+      (prefs & ~(IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC)) |
+      (value & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC))
   if ((value & home) !== 0) prefs = (prefs & ~IPV6_PREFER_SRC_COA) | (value & IPV6_PREFER_SRC_COA)
   sk.pinet6.srcprefs = prefs
   return 0
@@ -301,9 +308,7 @@ export function ipv6Getsockopt(sk: Inet6Sock, level: number, option: number): Op
     case IPV6_UNICAST_HOPS: {
       if (np.hopLimit >= 0) return np.hopLimit
       const dst = sk.dstCache
-      return dst instanceof Rt6Info
-        ? ip6DstHoplimit(dst)
-        : sk.net.at(ipv6DevconfKey).all.data[IPV6_DEVCONF_HOP_LIMIT]!
+      return dst instanceof Rt6Info ? ip6DstHoplimit(dst) : sk.net.at(ipv6DevconfKey).all.data[IPV6_DEVCONF_HOP_LIMIT]!
     }
     case IPV6_MULTICAST_HOPS:
       return np.mcastHops

@@ -2,8 +2,9 @@
  * What a socket of IPv6 has beyond `InetSock` (`ipv6_pinfo`). It is an object of its own, so that the sockets of IPv6
  * can extend those of IPv4, whose packets they may carry, too.
  */
-import { type Sockaddr, type SockaddrIn6, AF_INET6 } from '../../uapi/socket.ts'
+
 import { Errno } from '../../uapi/errno.ts'
+import { AF_INET6, type Sockaddr, type SockaddrIn6 } from '../../uapi/socket.ts'
 import { l3mdevMasterIfindexByIndex } from '../core/l3mdev.ts'
 import type { InetSock } from '../ipv4/inet_sock.ts'
 import { addrAny, addrType, type In6Addr, IPV6_ADDR_MULTICAST, needsScopeId } from './addr.ts'

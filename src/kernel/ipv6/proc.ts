@@ -138,7 +138,9 @@ function routeLine(rt: Fib6Info): string {
 function ipv6RouteShow(net: Net): string {
   const zeros = '0'.repeat(32)
   // the last resort is also at the top of every trie of source prefixes
-  const last = [0xffffffff, 1 + net.at(fib6Key).subtrees, 0, RTF_REJECT | RTF_NONEXTHOP].map(value => hex(value, 8)).join(' ')
+  const last = [0xffffffff, 1 + net.at(fib6Key).subtrees, 0, RTF_REJECT | RTF_NONEXTHOP]
+    .map(value => hex(value, 8))
+    .join(' ')
   let text = ''
   for (const table of net.at(fib6Key).inOrder()) {
     for (const rt of tableRoutes(table)) text += routeLine(rt)

@@ -1,6 +1,8 @@
 /** Which raw sockets get a packet or an error (`raw_v6_hashinfo`). */
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import type { SkBuff } from '../core/skbuff.ts'
+import { OFF_DADDR, OFF_SADDR } from './ip6.ts'
+import { inet6Iif, inet6Sdif } from './ip6cb.ts'
 import type { Raw6Sock } from './raw.ts'
 
 const key = pernetKey<Map<number, Raw6Sock[]>>('raw6')
@@ -12,33 +14,35 @@ export function raw6NetInit(net: Net): void {
 }
 
 /** @returns a namespace's raw sockets by protocol, newest first */
-export function raw6Sockets(net: Net): Map<number, Raw6Sock[]> {
+export function raw6Sockets(net: Net): ReadonlyMap<number, readonly Raw6Sock[]> {
   return net.at(key)
 }
 
 /** Puts a socket into the table. */
 export function raw6Hash(sk: Raw6Sock): void {
   const table = sk.net.at(key)
-  const list = table.get(sk.protocol)
-  if (list === undefined) table.set(sk.protocol, [sk])
+  const list = table.get(sk.num)
+  if (list === undefined) table.set(sk.num, [sk])
   else list.unshift(sk)
 }
 
 /** Takes it out. */
 export function raw6Unhash(sk: Raw6Sock): void {
-  const list = sk.net.at(key).get(sk.protocol)
-  const at = list?.indexOf(sk) ?? -1
-  if (at >= 0) list!.splice(at, 1)
+  const table = sk.net.at(key)
+  const list = table.get(sk.num)!
+  list.splice(list.indexOf(sk), 1)
+  if (list.length === 0) table.delete(sk.num)
 }
 
 /** Gives copies of a packet to the raw sockets that want it (raw6_local_deliver). @returns whether there was one */
 export function raw6LocalDeliver(skb: SkBuff, nexthdr: number): boolean {
   const list = skb.dev!.net.at(key).get(nexthdr) ?? NOBODY
+  const { buf, networkHeader: nh } = skb
   let delivered = false
   for (const sk of list) {
-    if (!sk.matches(skb, skb.networkHeader)) continue
+    if (!sk.matches(buf, nh + OFF_DADDR, nh + OFF_SADDR, inet6Iif(skb), inet6Sdif(skb)) || sk.full) continue
     delivered = true
-    sk.receive(skb)
+    if (!sk.refuses(skb)) sk.rcv(skb.clone())
   }
   return delivered
 }
@@ -52,6 +56,10 @@ export function raw6IcmpError(
   offset: number,
   info: number,
 ): void {
-  for (const sk of skb.dev!.net.at(key).get(nexthdr) ?? NOBODY)
-    if (sk.matchesSent(skb)) sk.error(skb, type, code, offset, info)
+  const list = skb.dev!.net.at(key).get(nexthdr)
+  if (list === undefined) return
+  const { buf, data } = skb
+  for (const sk of [...list])
+    if (sk.matches(buf, data + OFF_SADDR, data + OFF_DADDR, inet6Iif(skb), inet6Sdif(skb)))
+      sk.icmpError(skb, type, code, offset, info)
 }

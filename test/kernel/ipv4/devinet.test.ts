@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { IPV4_DEVCONF_FORWARDING } from '../../../src/kernel/ipv4/devconf.ts'
 import { inDevGet } from '../../../src/kernel/ipv4/in_device.ts'
 import {
@@ -13,11 +13,6 @@ import {
 } from '../../../src/uapi/rtnetlink.ts'
 import { failure } from '../core/net_lab.ts'
 import { ip4, num4, RouteLab } from './route_lab.ts'
-
-vi.mock('../../../src/kernel/ipv4/af_inet.ts', async () => {
-  const { ipRtInit } = await import('../../../src/kernel/ipv4/route.ts')
-  return { inetInit: ipRtInit }
-})
 
 let lab: RouteLab
 beforeEach(() => {

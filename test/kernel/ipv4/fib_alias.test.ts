@@ -1,11 +1,6 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { failure } from '../core/net_lab.ts'
 import { RouteLab } from './route_lab.ts'
-
-vi.mock('../../../src/kernel/ipv4/af_inet.ts', async () => {
-  const { ipRtInit } = await import('../../../src/kernel/ipv4/route.ts')
-  return { inetInit: ipRtInit }
-})
 
 describe('several routes to one prefix', () => {
   let lab: RouteLab

@@ -1,16 +1,11 @@
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { FibResult } from '../../../src/kernel/ipv4/fib_info.ts'
 import { fibKey } from '../../../src/kernel/ipv4/fib_table.ts'
 import { Flowi4 } from '../../../src/kernel/ipv4/flow.ts'
 import { inetMakeMask } from '../../../src/kernel/ipv4/in_device.ts'
 import { addrText } from '../../../src/kernel/ipv4/inet_addr.ts'
 import { RouteLab } from './route_lab.ts'
-
-vi.mock('../../../src/kernel/ipv4/af_inet.ts', async () => {
-  const { ipRtInit } = await import('../../../src/kernel/ipv4/route.ts')
-  return { inetInit: ipRtInit }
-})
 
 describe('longest prefix match', () => {
   it('agrees with a plain scan, also after routes have gone', () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { fibKey } from '../../../src/kernel/ipv4/fib_table.ts'
 import {
   type RouteAttrs,
@@ -9,11 +9,6 @@ import {
 } from '../../../src/uapi/rtnetlink.ts'
 import { failure } from '../core/net_lab.ts'
 import { ip4, RouteLab, type RouteWords } from './route_lab.ts'
-
-vi.mock('../../../src/kernel/ipv4/af_inet.ts', async () => {
-  const { ipRtInit } = await import('../../../src/kernel/ipv4/route.ts')
-  return { inetInit: ipRtInit }
-})
 
 let lab: RouteLab
 const P = '10.1.0.0/24'

@@ -1,16 +1,11 @@
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { FibAlias } from '../../../src/kernel/ipv4/fib_alias.ts'
 import { FibConfig, FibInfo } from '../../../src/kernel/ipv4/fib_info.ts'
 import { NO_METRICS } from '../../../src/kernel/ipv4/fib_metrics.ts'
 import { FibTrie, pullSuffix, pushSuffix, type TrieNode } from '../../../src/kernel/ipv4/fib_trie.ts'
 import { inetMakeMask } from '../../../src/kernel/ipv4/in_device.ts'
 import { RouteLab } from './route_lab.ts'
-
-vi.mock('../../../src/kernel/ipv4/af_inet.ts', async () => {
-  const { ipRtInit } = await import('../../../src/kernel/ipv4/route.ts')
-  return { inetInit: ipRtInit }
-})
 
 /** Checks what must hold of every node: counts, parents, keys in order, suffix lengths not too small. */
 function check(n: TrieNode): number {
