@@ -26,10 +26,10 @@ import {
   SOL_SOCKET,
   type SockaddrIn,
 } from '../../src/uapi/socket.ts'
+import { AddressWriter } from '../lib/address_writer.ts'
 import { getaddrinfo, type HostAddress, inetAton, ipv4Number, ipv4Text } from '../lib/getaddrinfo.ts'
 import { interfaceByName } from '../lib/interfaces.ts'
 import { errnoOf } from '../lib/iputils.ts'
-import { AddressWriter } from './address.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,

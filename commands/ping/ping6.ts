@@ -27,10 +27,10 @@ import {
   SOL_SOCKET,
   type SockaddrIn6,
 } from '../../src/uapi/socket.ts'
+import { AddressWriter } from '../lib/address_writer.ts'
 import { type HostAddress, isLinkLocal } from '../lib/getaddrinfo.ts'
 import { interfaceByName } from '../lib/interfaces.ts'
 import { errnoOf } from '../lib/iputils.ts'
-import { AddressWriter } from './address.ts'
 import { icmp6Text } from './icmp_text.ts'
 import { ICMPV6_NI_REPLY } from './node_info.ts'
 import { usage } from './options.ts'

@@ -23,7 +23,10 @@ const scripts = corpusScripts(reference).filter(
 const all: Comparison[] = []
 const scriptRows: string[] = []
 for (const script of scripts) {
+  const from = performance.now()
   const comparisons = await replay(reference, script)
+  const seconds = (performance.now() - from) / 1000
+  if (seconds > 5 || args.includes('--verbose')) process.stderr.write(`${script}: ${seconds.toFixed(1)} s\n`)
   all.push(...comparisons)
   const telling = comparisons.filter(c => c.telling)
   scriptRows.push(`${telling.filter(c => c.equal).length}/${telling.length} ${script}`)

@@ -271,6 +271,10 @@ class Parser {
     return { type: 'block', body }
   }
 
+  private atEnd(): boolean {
+    return this.token.kind === 'newline' || this.is(';', '}')
+  }
+
   /** What ends a simple statement. */
   private endOfStatement(): void {
     if (this.token.kind === 'newline' || this.is(';')) {
@@ -346,7 +350,7 @@ class Parser {
         case 'exit':
         case 'return': {
           const type = this.next().text as 'exit' | 'return'
-          const value = this.token.kind === 'newline' || this.is(';', '}') ? undefined : this.expression()
+          const value = this.atEnd() ? undefined : this.expression()
           this.endOfStatement()
           return { type, value }
         }
@@ -537,7 +541,6 @@ class Parser {
         token.kind === 'builtin' ||
         (token.kind === 'op' && ['$', '!', '(', '-', '+', '++', '--'].includes(token.text))
       if (!begins) return left
-      if (token.kind === 'keyword') return left
       left = { type: 'binary', op: ' ', left, right: this.additive() }
     }
   }

@@ -26,7 +26,7 @@ import { IFF_EBRIDGE, IFF_NO_QUEUE, NETDEV_TX_OK, type NetDevice, type NetDevice
 import type { SkBuff } from '../core/skbuff.ts'
 import { BR_STATE_FORWARDING, BROPT_MTU_SET_BY_USER, bridgeOf, NetBridge } from './br.ts'
 import { fdbCleanup, fdbDeleteByPort } from './br_fdb.ts'
-import { brFdbAdd, brFdbDel, brFdbDump, brFdbGet } from './br_fdb_netlink.ts'
+import { brFdbAdd, brFdbDel, brFdbDelBulk, brFdbDump, brFdbGet } from './br_fdb_netlink.ts'
 import {
   BR_PKT_BROADCAST,
   BR_PKT_MULTICAST,
@@ -128,6 +128,7 @@ const ops: NetDeviceOps = {
   fdbDel: brFdbDel,
   fdbDump: brFdbDump,
   fdbGet: brFdbGet,
+  fdbDelBulk: brFdbDelBulk,
   bridgeGetlink: brGetlink,
   bridgeSetlink: brSetlink,
   bridgeDellink: brDellink,

@@ -204,6 +204,43 @@ export function fdbFlush(br: NetBridge): void {
   for (const entry of br.fdb.list()) if (!entry.isStatic) remove(br, entry)
 }
 
+/** What a bulk deletion takes out: entries whose flags under `mask` are `flags`. */
+export interface FdbFlushDesc {
+  /** 0: any */
+  readonly vid: number
+  /** of a port or the bridge, 0: any */
+  readonly ifindex: number
+  /** BR_FDB_… */
+  readonly flags: number
+  readonly mask: number
+}
+
+export const BR_FDB_LOCAL = 1
+export const BR_FDB_STATIC = 2
+export const BR_FDB_STICKY = 4
+export const BR_FDB_ADDED_BY_USER = 8
+export const BR_FDB_ADDED_BY_EXT_LEARN = 16
+
+function flagsOf(entry: FdbEntry): number {
+  return (
+    (entry.local ? BR_FDB_LOCAL : 0) |
+    (entry.isStatic ? BR_FDB_STATIC : 0) |
+    (entry.sticky ? BR_FDB_STICKY : 0) |
+    (entry.addedByUser ? BR_FDB_ADDED_BY_USER : 0) |
+    (entry.extLearned ? BR_FDB_ADDED_BY_EXT_LEARN : 0)
+  )
+}
+
+/** Takes out all entries that match, static ones too (br_fdb_flush with a description). */
+export function fdbFlushMatching(br: NetBridge, desc: FdbFlushDesc): void {
+  for (const entry of br.fdb.list()) {
+    if (desc.vid !== 0 && entry.vid !== desc.vid) continue
+    if (desc.ifindex !== 0 && desc.ifindex !== (entry.dst?.dev ?? br.dev).ifindex) continue
+    if (desc.mask !== 0 && (flagsOf(entry) & desc.mask) !== desc.flags) continue
+    remove(br, entry)
+  }
+}
+
 /** Forgets what is on a port, or on the bridge itself (br_fdb_delete_by_port). @param vid 0: every VLAN @param all static entries too */
 export function fdbDeleteByPort(br: NetBridge, port: NetBridgePort | undefined, vid: number, all: boolean): void {
   for (const entry of br.fdb.list()) {

@@ -4,6 +4,10 @@ import { NLM_F_CREATE, NLM_F_EXCL } from '../../uapi/netlink.ts'
 import {
   type NeighMessage,
   NTF_EXT_LEARNED,
+  NTF_MASTER,
+  NTF_OFFLOADED,
+  NTF_SELF,
+  NTF_STICKY,
   NTF_USE,
   NUD_NOARP,
   NUD_PERMANENT,
@@ -14,7 +18,19 @@ import { isZeroEtherAddr } from '../core/ethernet.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { bridgeOf, type NetBridge, type NetBridgePort, portOf } from './br.ts'
-import { fdbAddEntry, fdbDeleteEntry, fdbDump, fdbFillInfo, fdbLearned } from './br_fdb.ts'
+import {
+  BR_FDB_ADDED_BY_EXT_LEARN,
+  BR_FDB_ADDED_BY_USER,
+  BR_FDB_LOCAL,
+  BR_FDB_STATIC,
+  BR_FDB_STICKY,
+  fdbAddEntry,
+  fdbDeleteEntry,
+  fdbDump,
+  fdbFillInfo,
+  fdbFlushMatching,
+  fdbLearned,
+} from './br_fdb.ts'
 import type { VlanGroup } from './br_vlan_group.ts'
 
 interface Place {
@@ -104,4 +120,57 @@ export function brFdbGet(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAc
   const entry = lladdr === undefined ? undefined : br?.fdb.find(lladdr, 0, vlan)
   if (br === undefined || entry === undefined) return extack.fail(-Errno.ENOENT, 'Fdb entry not found')
   return fdbFillInfo(br, entry, RTM_NEWNEIGH)
+}
+
+const FLUSH_FLAGS = NTF_USE | NTF_EXT_LEARNED | NTF_STICKY | NTF_OFFLOADED
+const FLUSH_STATES = NUD_PERMANENT | NUD_NOARP
+
+function stateFlags(state: number): number {
+  return ((state & NUD_PERMANENT) !== 0 ? BR_FDB_LOCAL : 0) | ((state & NUD_NOARP) !== 0 ? BR_FDB_STATIC : 0)
+}
+
+function ndmFlags(flags: number): number {
+  return (
+    ((flags & NTF_USE) !== 0 ? BR_FDB_ADDED_BY_USER : 0) |
+    ((flags & NTF_EXT_LEARNED) !== 0 ? BR_FDB_ADDED_BY_EXT_LEARN : 0) |
+    ((flags & NTF_STICKY) !== 0 ? BR_FDB_STICKY : 0)
+  )
+}
+
+function flushDevice(br: NetBridge, ifindex: number, extack: NetlinkExtAck): number {
+  const fail = (errno: number, text: string): number => extack.fail(-errno, `bridge: ${text}`)
+  const dev = br.dev.net.devByIndex(ifindex)
+  if (dev === undefined) return fail(Errno.ENODEV, 'Unknown flush device ifindex')
+  const place = placeOf(dev)
+  if (place === undefined) return fail(Errno.EINVAL, 'Flush device is not a bridge or bridge port')
+  if (place.br === br) return 0
+  if (place.port === undefined)
+    return fail(Errno.EINVAL, 'Flush bridge device does not match target bridge device')
+  return fail(Errno.EINVAL, 'Port belongs to a different bridge device')
+}
+
+/** Takes out all entries that match a request (br_fdb_delete_bulk). */
+export function brFdbDelBulk(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number {
+  const place = placeOf(dev)
+  if (place === undefined) return extack.fail(-Errno.EINVAL, 'bridge: Device is not a bridge port')
+  const { br, port } = place
+  const { attrs } = msg
+  const flags = msg.ndmFlags & ~(NTF_SELF | NTF_MASTER)
+  if ((flags & ~FLUSH_FLAGS) !== 0)
+    return extack.fail(-Errno.EINVAL, 'bridge: Unsupported fdb flush ndm flag bits set')
+  if ((msg.state & ~FLUSH_STATES) !== 0)
+    return extack.fail(-Errno.EINVAL, 'bridge: Unsupported fdb flush ndm state bits set')
+  let ifindex = port === undefined ? 0 : dev.ifindex
+  if (attrs.ifindex !== undefined) {
+    const rc = flushDevice(br, attrs.ifindex, extack)
+    if (rc < 0) return rc
+    ifindex = attrs.ifindex
+  }
+  fdbFlushMatching(br, {
+    vid: attrs.vlan ?? 0,
+    ifindex,
+    flags: stateFlags(msg.state) | ndmFlags(flags),
+    mask: stateFlags(attrs.ndmStateMask ?? 0) | ndmFlags(attrs.ndmFlagsMask ?? 0),
+  })
+  return 0
 }

@@ -19,7 +19,7 @@ import {
   RX_HANDLER_EXACT,
 } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
-import { CHECKSUM_PARTIAL, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff, SkbQueue } from './skbuff.ts'
+import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff, SkbQueue } from './skbuff.ts'
 import { NET_RX_SOFTIRQ } from './softirq.ts'
 
 /** Who gets received packets of a protocol (`packet_type`): a protocol's receive function, or a tap (ETH_P_ALL). */
@@ -332,12 +332,5 @@ export class NetCore {
     if (last === undefined) return false
     last.func(skb, dev, origDev)
     return true
-  }
-
-  /** Hands a packet from one device to another as if it had just arrived there (dev_forward_skb). */
-  forwardSkb(skb: SkBuff, dev: NetDevice): number {
-    skb.dev = dev
-    skb.pktType = PACKET_HOST
-    return this.netifRx(skb)
   }
 }

@@ -1,6 +1,7 @@
 /** Handing a frame from one device to another as if it had just arrived there: veth, macvlan, tunnels. */
 import { IFF_UP } from '../../uapi/if.ts'
-import type { NetDevice } from './net_device.ts'
+import { ethTypeTrans } from './ethernet.ts'
+import { NET_RX_DROP, type NetDevice } from './net_device.ts'
 import { PACKET_HOST, type SkBuff } from './skbuff.ts'
 
 /** Bytes of a VLAN tag. */
@@ -27,4 +28,22 @@ export function skbScrubPacket(skb: SkBuff, crossNet: boolean): void {
   skb.tstamp = 0
   if (!crossNet) return
   skb.mark = 0
+}
+
+/** Readies a frame that starts with its link header to arrive on another device (__dev_forward_skb). @returns whether it may; if not, it is freed */
+export function prepareForward(dev: NetDevice, skb: SkBuff): boolean {
+  if (!isSkbForwardable(dev, skb)) {
+    dev.stats.rxDropped++
+    skb.free('__dev_forward_skb')
+    return false
+  }
+  skbScrubPacket(skb, skb.dev?.net !== dev.net)
+  skb.priority = 0
+  skb.protocol = ethTypeTrans(skb, dev)
+  return true
+}
+
+/** Hands a frame from one device to another as if it had just arrived there (dev_forward_skb). @returns NET_RX_… */
+export function devForwardSkb(dev: NetDevice, skb: SkBuff): number {
+  return prepareForward(dev, skb) ? dev.net.kernel.netcore.netifRx(skb) : NET_RX_DROP
 }

@@ -666,7 +666,20 @@ export function neighOutput(n: Neighbour, skb: SkBuff, skipCache = false): numbe
   if (hh !== null && !skipCache && (n.nudState & NUD_CONNECTED) !== 0) {
     const at = skb.push(ETH_HLEN)
     const { buf } = skb
-    for (let i = 0; i < ETH_HLEN; i++) buf[at + i] = hh[i]!
+    buf[at] = hh[0]!
+    buf[at + 1] = hh[1]!
+    buf[at + 2] = hh[2]!
+    buf[at + 3] = hh[3]!
+    buf[at + 4] = hh[4]!
+    buf[at + 5] = hh[5]!
+    buf[at + 6] = hh[6]!
+    buf[at + 7] = hh[7]!
+    buf[at + 8] = hh[8]!
+    buf[at + 9] = hh[9]!
+    buf[at + 10] = hh[10]!
+    buf[at + 11] = hh[11]!
+    buf[at + 12] = hh[12]!
+    buf[at + 13] = hh[13]!
     return n.tbl.kernel.netcore.queueXmit(skb)
   }
   if (n.output === NEIGH_OUTPUT_RESOLVE) return neighResolveOutput(n, skb)

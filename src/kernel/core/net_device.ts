@@ -55,6 +55,8 @@ export interface NetDeviceOps {
   /** Forwarding entries (AF_BRIDGE neighbours); `dev` is the device itself or one of its ports. */
   fdbAdd?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number
   fdbDel?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number
+  /** Deletes all entries that match a request with NLM_F_BULK. */
+  fdbDelBulk?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): number
   /** @param port only what is on this port; undefined: the device's own */
   fdbDump?(dev: NetDevice, port: NetDevice | undefined): NeighMessage[]
   fdbGet?(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAck): NeighMessage | number

@@ -4,6 +4,7 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import { ARPHRD_ETHER } from '../../uapi/if.ts'
+import { NLM_F_BULK } from '../../uapi/if_bridge.ts'
 import { NLM_F_EXCL } from '../../uapi/netlink.ts'
 import {
   type NeighMessage,
@@ -105,9 +106,25 @@ function target(ctx: RtnlContext, msg: NeighMessage): { dev: NetDevice; lladdr: 
   return { dev, lladdr }
 }
 
+/** Deletes all that match, of a port's bridge or of the device itself. */
+function deleteBulk(ctx: RtnlContext, msg: NeighMessage): number {
+  const { extack, net } = ctx
+  if (msg.ifindex === 0) return extack.fail(-Errno.EINVAL, 'invalid ifindex')
+  const dev = net.devByIndex(msg.ifindex)
+  if (dev === undefined) return extack.fail(-Errno.ENODEV, 'unknown ifindex')
+  let rc: number = -Errno.EOPNOTSUPP
+  if ((msg.ndmFlags === 0 || (msg.ndmFlags & NTF_MASTER) !== 0) && isBridgePort(dev)) {
+    rc = dev.master!.ops.fdbDelBulk?.(dev, msg, extack) ?? rc
+    if (rc < 0) return rc
+  }
+  if ((msg.ndmFlags & NTF_SELF) !== 0) rc = dev.ops.fdbDelBulk?.(dev, msg, extack) ?? -Errno.EOPNOTSUPP
+  return rc
+}
+
 /** A change on a port is its bridge's; with NTF_SELF it is the device's own, too. */
 function change(ctx: RtnlContext, msg: RtMessage): number {
   if (!isNeigh(msg)) return -Errno.EINVAL
+  if (msg.type === RTM_DELNEIGH && (msg.flags & NLM_F_BULK) !== 0) return deleteBulk(ctx, msg)
   const place = target(ctx, msg)
   if (typeof place === 'number') return place
   const { dev, lladdr } = place
@@ -178,7 +195,7 @@ function get(ctx: RtnlContext, msg: RtMessage): number | RtMessage[] {
     }
   }
   if (holder === undefined) return fail(Errno.ENODEV, 'No device specified')
-  if (holder.ops.fdbGet === undefined) return fail(Errno.EOPNOTSUPP, 'Get operation not supported by device')
+  if (holder.ops.fdbGet === undefined) return fail(Errno.EOPNOTSUPP, 'Fdb get operation not supported by device')
   const entry = holder.ops.fdbGet(holder, msg, extack)
   return typeof entry === 'number' ? entry : [entry]
 }

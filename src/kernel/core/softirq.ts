@@ -3,8 +3,8 @@
  * that disabled them ends (local_bh_enable) or at the end of an event, never nested.
  *
  * Work that keeps making work, such as frames in a loop of bridges, would never end. As in Linux, one opportunity makes a
- * limited number of passes; what is left then goes to the thread ksoftirqd, which has a processor of its own: it works
- * through a pass per event, so that timers and processes have their turn, and until it is done everything new waits for it.
+ * limited number of passes; what is left then goes to the thread ksoftirqd: it works through
+ * a pass per event, so that timers and processes have their turn, and until it is done everything new waits for it.
  */
 import { type Clock, NSEC_PER_MSEC, NSEC_PER_USEC, Timer } from './clock.ts'
 
@@ -15,6 +15,8 @@ export const NET_RX_SOFTIRQ = 1
 const MAX_RESTART = 10
 /** Virtual time that it takes at most, ns (MAX_SOFTIRQ_TIME). */
 const MAX_TIME = 2 * NSEC_PER_MSEC
+/** How much longer work takes in ksoftirqd, which shares its processor with other threads. */
+const THREAD_SLOWDOWN = 4
 /** When ksoftirqd tries again where it found softirqs off, ns. */
 const RETRY = NSEC_PER_USEC
 
@@ -64,7 +66,7 @@ export class Softirq {
 
   /** Lets `ns` pass for the work of a softirq. */
   elapse(ns: number): void {
-    if (this.inThread) this.threadTime += ns
+    if (this.inThread) this.threadTime += ns * THREAD_SLOWDOWN
     else this.clock.elapse(ns)
   }
 

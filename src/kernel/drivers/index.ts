@@ -11,6 +11,7 @@ import { dummyLinkOps } from './dummy.ts'
 import { e1000eProbe } from './e1000e.ts'
 import { ifbLinkOps } from './ifb.ts'
 import { loopbackNetInit } from './loopback.ts'
+import { macvlanModule, macvtapModule } from './macvlan/macvlan_netlink.ts'
 import { tunLinkOps, tunSysfs } from './tun.ts'
 import { vethLinkOps } from './veth.ts'
 
@@ -30,7 +31,7 @@ function probeNics(kernel: Kernel, net: Net): void {
 export function driversInit(kernel: Kernel): void {
   for (const ops of [vethLinkOps, dummyLinkOps, ifbLinkOps, tunLinkOps]) registerLinkOps(kernel, ops)
   vlanCoreInit(kernel)
-  for (const module of [vlanModule, bridgeModule]) registerModule(kernel, module)
+  for (const module of [vlanModule, bridgeModule, macvlanModule, macvtapModule]) registerModule(kernel, module)
   registerNetSysfs(kernel, tunSysfs)
   // the last to be registered is the first to leave: devices go before the subsystems that use them
   kernel.registerPernet({

@@ -5,7 +5,15 @@ import { linkData } from '../../uapi/if_link.ts'
 import type { LinkMessage } from '../../uapi/rtnetlink.ts'
 import { registerNetdevice, unregisterNetdevice } from '../core/dev_core.ts'
 import { isSkbForwardable, skbScrubPacket } from '../core/dev_forward.ts'
-import { ETH_HLEN, ETH_MAX_MTU, etherSetup, ethHwAddrRandom, ethMacAddr, ethTypeTrans } from '../core/ethernet.ts'
+import {
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  etherSetup,
+  ethHwAddrRandom,
+  ethMacAddr,
+  ethTypeTrans,
+} from '../core/ethernet.ts'
 import {
   NETIF_F_FRAGLIST,
   NETIF_F_GSO_ENCAP_ALL,
@@ -147,18 +155,30 @@ function setup(dev: NetDevice): void {
 
 const NO_MESSAGE: LinkMessage = { type: 16, flags: 0, family: 0, hatype: 0, index: 0, ifFlags: 0, change: 0, attrs: {} }
 
+function validate(msg: LinkMessage, extack: NetlinkExtAck): number {
+  const rc = validateEtherAddress(msg, extack)
+  if (rc < 0) return rc
+  const { mtu } = msg.attrs
+  return mtu !== undefined && (mtu < ETH_MIN_MTU || mtu > ETH_MAX_MTU) ? -Errno.EINVAL : 0
+}
+
 function newlink(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck, ctx: RtnlContext): number {
   const given = linkData(msg.attrs.linkinfo, 'veth')?.peer
   // without a peer of its own the request describes both ends, but for the name
   const peerMsg: LinkMessage = given ?? { ...msg, index: 0, ifFlags: 0, change: 0 }
   const pattern =
     given?.attrs.ifname !== undefined && given.attrs.ifname !== '' ? given.attrs.ifname : `${vethLinkOps.kind}%d`
+  if (given !== undefined) {
+    const rc = validate(given, extack)
+    if (rc < 0) return rc
+  }
   const net = rtnlLinkGetNet(ctx, srcNet, peerMsg.attrs)
   if (typeof net === 'number') return net
   const peer = rtnlCreateLink(net, pattern, vethLinkOps, peerMsg, extack)
   if (typeof peer === 'number') return peer
   if (given === undefined || given.attrs.address === undefined) ethHwAddrRandom(peer)
-  if (given !== undefined) peer.ifindex = given.index
+  // an index for the peer counts only where the device itself is given one
+  if (given !== undefined && dev.ifindex !== 0) peer.ifindex = given.index
   let rc = registerNetdevice(peer)
   if (rc < 0) return rc
   netifCarrierOff(peer)
@@ -185,12 +205,7 @@ export const vethLinkOps: RtnlLinkOps = {
   kind: 'veth',
   hasData: true,
   setup,
-  validate(msg, extack) {
-    const rc = validateEtherAddress(msg, extack)
-    if (rc < 0) return rc
-    const { mtu } = msg.attrs
-    return mtu !== undefined && (mtu < 68 || mtu > ETH_MAX_MTU) ? -Errno.EINVAL : 0
-  },
+  validate,
   newlink,
   dellink(dev, kill) {
     const veth = priv(dev)

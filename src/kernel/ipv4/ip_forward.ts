@@ -5,7 +5,7 @@ import type { DropReason } from '../core/dropreason.ts'
 import { isL3Master, l3mdevMasterIfindex } from '../core/l3mdev.ts'
 import { NET_RX_DROP, NET_RX_SUCCESS } from '../core/net_device.ts'
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '../core/skbuff.ts'
-import { NF_INET_FORWARD, nfHook4 } from '../netfilter/core.ts'
+import { NF_INET_FORWARD, nfHook4, nfHooks4 } from '../netfilter/core.ts'
 import { icmpSend } from './icmp.ts'
 import {
   ICMP_DEST_UNREACH,
@@ -86,7 +86,8 @@ export function ipForward(skb: SkBuff): number {
   ipDecreaseTtl(buf, networkHeader)
   if ((skb.cbFlags & IPSKB_DOREDIRECT) !== 0 && (opt === null || opt.srr === 0)) ipRtSendRedirect(skb)
   if (net.at(ipv4Key).ipForwardUpdatePriority !== 0) skb.priority = rtTos2priority(buf[networkHeader + OFF_TOS]!)
-  return nfHook4(NF_INET_FORWARD, net, skb, dev, rt.dev, forwardFinish)
+  const hooks = nfHooks4(net, NF_INET_FORWARD)
+  return hooks.length === 0 ? forwardFinish(skb) : nfHook4(hooks, NF_INET_FORWARD, net, skb, dev, rt.dev, forwardFinish)
 }
 
 /** @returns whether a packet that is longer than the MTU must not be cut (ip_exceeds_mtu) */

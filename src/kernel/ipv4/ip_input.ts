@@ -14,7 +14,7 @@ import {
   PACKET_OTHERHOST,
   type SkBuff,
 } from '../core/skbuff.ts'
-import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, nfHook4 } from '../netfilter/core.ts'
+import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, nfHook4, nfHooks4 } from '../netfilter/core.ts'
 import { ipFastCsum } from './checksum.ts'
 import { IPV4_DEVCONF_DROP_UNICAST_IN_L2_MULTICAST } from './devconf.ts'
 import { icmpSend } from './icmp.ts'
@@ -104,7 +104,8 @@ export function ipRcv(skb: SkBuff, dev: NetDevice): number {
   skb.cbFragMaxSize = 0
   skb.cbIif = skb.iif
   if (skb.owner !== null) skb.orphan()
-  return nfHook4(NF_INET_PRE_ROUTING, net, skb, dev, null, rcvFinish)
+  const hooks = nfHooks4(net, NF_INET_PRE_ROUTING)
+  return hooks.length === 0 ? rcvFinish(skb) : nfHook4(hooks, NF_INET_PRE_ROUTING, net, skb, dev, null, rcvFinish)
 }
 
 function headerError(skb: SkBuff, counters: Float64Array, reason: DropReason): number {
@@ -159,7 +160,8 @@ function l3mdevIpRcv(skb: SkBuff, master: NetDevice): boolean {
   master.stats.rxBytes += skb.len
   for (const pt of master.ptypeAll) pt.func(skb.clone(), master, master)
   let passed = false
-  nfHook4(NF_INET_PRE_ROUTING, master.net, skb, master, null, () => {
+  const hooks = nfHooks4(master.net, NF_INET_PRE_ROUTING)
+  nfHook4(hooks, NF_INET_PRE_ROUTING, master.net, skb, master, null, () => {
     passed = true
     return 0
   })
@@ -198,7 +200,10 @@ export function ipLocalDeliver(skb: SkBuff): number {
     if (whole === null) return 0
     skb = whole
   }
-  return nfHook4(NF_INET_LOCAL_IN, dev.net, skb, dev, null, localDeliverFinish)
+  const hooks = nfHooks4(dev.net, NF_INET_LOCAL_IN)
+  return hooks.length === 0
+    ? localDeliverFinish(skb)
+    : nfHook4(hooks, NF_INET_LOCAL_IN, dev.net, skb, dev, null, localDeliverFinish)
 }
 
 function localDeliverFinish(skb: SkBuff): number {

@@ -35,11 +35,8 @@ export function ipSelectTtl(sk: InetSock, rt: Rtable): number {
 
 /** What a packet's control block says of the socket that sends it. */
 export function sockCbFlags(sk: InetSock): number {
-  let flags = 0
-  if (sk.ignoreDf) flags |= IPSKB_IGNORE_DF
-  if (!sk.usePmtu) flags |= IPSKB_NO_PMTU
-  if (!sk.mcLoop) flags |= IPSKB_NO_MC_LOOP
-  return flags
+  const flags = (sk.ignoreDf ? IPSKB_IGNORE_DF : 0) | (sk.usePmtu ? 0 : IPSKB_NO_PMTU)
+  return sk.mcLoop ? flags : flags | IPSKB_NO_MC_LOOP
 }
 
 /**
@@ -59,7 +56,8 @@ export function ipMakeSkb(
 ): SkBuff | number {
   const { dev } = rt
   const { opt } = ipc
-  const mtu = sk.usePmtu ? rt.mtu() : dev.mtu
+  const pathMtu = rt.mtu()
+  const mtu = sk.usePmtu ? pathMtu : dev.mtu
   if (mtu < IPV4_MIN_MTU) return -Errno.ENETUNREACH
   const hlen = opt === null ? IP_HLEN : IP_HLEN + opt.optlen
   const { ignoreDf } = sk
@@ -86,7 +84,7 @@ export function ipMakeSkb(
   const { buf } = skb
   const pmtudisc = sk.pmtudisc
   const df =
-    pmtudisc === IP_PMTUDISC_DO || pmtudisc === IP_PMTUDISC_PROBE || (hlen + length <= rt.mtu() && sk.dontFragment(rt))
+    pmtudisc === IP_PMTUDISC_DO || pmtudisc === IP_PMTUDISC_PROBE || (hlen + length <= pathMtu && sk.dontFragment(rt))
   let { ttl } = ipc
   if (ttl === 0) ttl = rt.type === RTN_MULTICAST ? sk.mcTtl : ipSelectTtl(sk, rt)
   buf[at] = 0x40 | (hlen >> 2)

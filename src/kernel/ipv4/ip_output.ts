@@ -18,7 +18,7 @@ import {
 import type { NetDevice } from '../core/net_device.ts'
 import { NET_XMIT_CN } from '../core/net_xmit.ts'
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, PACKET_LOOPBACK, type SkBuff } from '../core/skbuff.ts'
-import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nfHook4 } from '../netfilter/core.ts'
+import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nfHook4, nfHooks4 } from '../netfilter/core.ts'
 import { arpTblKey } from './arp_tbl.ts'
 import { RTAX_MTU } from './fib_metrics.ts'
 import { icmpSend } from './icmp.ts'
@@ -67,8 +67,10 @@ export function ipLocalOut(skb: SkBuff): number {
   put16(buf, iph + OFF_TOT_LEN, skb.len)
   ipSendCheck(buf, iph)
   skb.protocol = ETH_P_IP
-  const { dev } = skb.dst!
-  return nfHook4(NF_INET_LOCAL_OUT, dev.net, skb, null, dev, dstOutput)
+  const dst = skb.dst!
+  const { dev } = dst
+  const hooks = nfHooks4(dev.net, NF_INET_LOCAL_OUT)
+  return hooks.length === 0 ? dst.output(skb) : nfHook4(hooks, NF_INET_LOCAL_OUT, dev.net, skb, null, dev, dstOutput)
 }
 
 /** Sends an own packet and turns what became of it into an error of the system call (ip_send_skb). */
@@ -88,8 +90,9 @@ export function ipOutput(skb: SkBuff): number {
   ipCountPacket(net, IPSTATS_MIB_OUTREQUESTS, IPSTATS_MIB_OUTOCTETS, skb.len)
   skb.dev = dev
   skb.protocol = ETH_P_IP
-  if ((skb.cbFlags & IPSKB_REROUTED) !== 0) return ipFinishOutput(skb)
-  return nfHook4(NF_INET_POST_ROUTING, net, skb, indev, dev, ipFinishOutput)
+  const hooks = nfHooks4(net, NF_INET_POST_ROUTING)
+  if (hooks.length === 0 || (skb.cbFlags & IPSKB_REROUTED) !== 0) return ipFinishOutput(skb)
+  return nfHook4(hooks, NF_INET_POST_ROUTING, net, skb, indev, dev, ipFinishOutput)
 }
 
 /** The output function of routes to groups and broadcast addresses that this host listens to (ip_mc_output). */
@@ -110,12 +113,14 @@ export function ipMcOutput(skb: SkBuff): number {
     }
   }
   if ((rt.rtFlags & RTCF_BROADCAST) !== 0) loopBack(skb, dev)
-  if ((skb.cbFlags & IPSKB_REROUTED) !== 0) return ipFinishOutput(skb)
-  return nfHook4(NF_INET_POST_ROUTING, net, skb, dev, dev, ipFinishOutput)
+  const hooks = nfHooks4(net, NF_INET_POST_ROUTING)
+  if (hooks.length === 0 || (skb.cbFlags & IPSKB_REROUTED) !== 0) return ipFinishOutput(skb)
+  return nfHook4(hooks, NF_INET_POST_ROUTING, net, skb, dev, dev, ipFinishOutput)
 }
 
 function loopBack(skb: SkBuff, dev: NetDevice): void {
-  nfHook4(NF_INET_POST_ROUTING, dev.net, skb.clone(), null, dev, devLoopbackXmit)
+  const hooks = nfHooks4(dev.net, NF_INET_POST_ROUTING)
+  nfHook4(hooks, NF_INET_POST_ROUTING, dev.net, skb.clone(), null, dev, devLoopbackXmit)
 }
 
 /** Gives an own packet to the own host as if it had been received; its route stays (dev_loopback_xmit). */

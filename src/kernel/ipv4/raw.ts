@@ -27,7 +27,7 @@ import type { SkBuff } from '../core/skbuff.ts'
 import { type OptionResult, optionNumber, TCP_CLOSE, TCP_ESTABLISHED } from '../core/sock.ts'
 import type { Cred, OptionValue } from '../core/socket.ts'
 import { skbTruesize } from '../core/truesize.ts'
-import { NF_INET_LOCAL_OUT, nfHook4 } from '../netfilter/core.ts'
+import { NF_INET_LOCAL_OUT, nfHook4, nfHooks4 } from '../netfilter/core.ts'
 import { FLOWI_FLAG_KNOWN_NH, Flowi4 } from './flow.ts'
 import { icmpOutCount } from './icmp.ts'
 import {
@@ -251,7 +251,7 @@ export class RawSock extends InetSock {
       skb.transportHeader = at + hlen
       if (protocol === IPPROTO_ICMP && length >= hlen + ICMP_HLEN) icmpOutCount(net, buf[at + hlen]!)
     }
-    rc = nfHook4(NF_INET_LOCAL_OUT, net, skb, null, dev, dstOutput)
+    rc = nfHook4(nfHooks4(net, NF_INET_LOCAL_OUT), NF_INET_LOCAL_OUT, net, skb, null, dev, dstOutput)
     if (rc > 0) rc = rc === NET_XMIT_CN ? 0 : -Errno.ENOBUFS
     if (rc === 0) return length
     ipInc(net, IPSTATS_MIB_OUTDISCARDS)

@@ -162,6 +162,12 @@ function destoptRcv(skb: SkBuff): number {
   return -1
 }
 
+/** @returns the stricter of the settings for all devices and for the one it came by */
+function acceptSourceRoute(net: Net, idev: Inet6Dev | undefined): number {
+  const all = net.at(ipv6DevconfKey).all.data[IPV6_DEVCONF_ACCEPT_SOURCE_ROUTE]!
+  return idev === undefined ? all : Math.min(all, idev.cnf.data[IPV6_DEVCONF_ACCEPT_SOURCE_ROUTE]!)
+}
+
 function rthdrRcv(skb: SkBuff): number {
   const { net } = skb.dev!
   const { buf, networkHeader: nh, transportHeader: at } = skb
@@ -181,7 +187,15 @@ function rthdrRcv(skb: SkBuff): number {
     skb.free('ipv6_rthdr_rcv')
     return -1
   }
-  if (buf[at + 3] === 0) {
+  const left = buf[at + 3]!
+  if (type === SRCRT_MOBILE && (left === 0 || acceptSourceRoute(net, idev) >= 0)) {
+    // only a mobile node's own home address may stand in such a header, and here is none (RFC 6275 §6.4)
+    const malformed = left !== 0 && (buf[at + 1] !== 2 || left !== 1)
+    ip6Inc(net, idev?.stats, malformed ? IPSTATS_MIB_INHDRERRORS : IPSTATS_MIB_INADDRERRORS)
+    skb.free('ipv6_rthdr_rcv', 'IP_INADDRERRORS')
+    return -1
+  }
+  if (left === 0) {
     skb.cbFlags |= IP6SKB_SRCRT
     return advance(skb)
   }

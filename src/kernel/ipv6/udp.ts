@@ -185,10 +185,10 @@ export class Udp6Sock extends UdpSock {
     if ((flags & MSG_OOB) !== 0) return -Errno.EOPNOTSUPP
     const fl6 = flow.clear()
     ipc.init(this)
-    const dst = this.route(fl6, given, control)
+    const dst = this.route6(fl6, given, control)
     if (typeof dst === 'number') return dst
     if ((flags & MSG_CONFIRM) !== 0) ip6ConfirmNeigh(dst, fl6.daddr)
-    return this.send(data, dst, fl6)
+    return this.send6(data, dst, fl6)
   }
 
   private send4(data: Uint8Array, flags: number, to: Sockaddr | undefined, control: SendControl | undefined): number {
@@ -196,7 +196,7 @@ export class Udp6Sock extends UdpSock {
   }
 
   /** Fills in where a message goes and finds its route. @param to an IPv6 address, undefined for the peer */
-  private route(fl6: Flowi6, to: Sockaddr | undefined, control: SendControl | undefined): Rt6Info | number {
+  private route6(fl6: Flowi6, to: Sockaddr | undefined, control: SendControl | undefined): Rt6Info | number {
     const np = this.pinet6
     let connected = false
     if (to !== undefined && to.family === AF_INET6) {
@@ -241,7 +241,7 @@ export class Udp6Sock extends UdpSock {
     return dst
   }
 
-  private send(data: Uint8Array, dst: Rt6Info, fl6: Flowi6): number {
+  private send6(data: Uint8Array, dst: Rt6Info, fl6: Flowi6): number {
     const { net } = this
     const { length } = data
     const skb = ip6MakeSkb(this, fl6, dst, UDP_HLEN + length, UDP_HLEN, ipc)

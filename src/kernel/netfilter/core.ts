@@ -110,8 +110,17 @@ export function nfHook(
   return list.length === 0 ? okfn(skb) : nfHookSlow(list, pf, hook, net, skb, indev, outdev, okfn, 0)
 }
 
-/** The same for IPv4, without the look-up of the family. */
+/**
+ * IPv4's functions at a hook. The packet path tests their number itself and calls what comes next directly, which costs
+ * less than going through `nfHook`: `list.length === 0 ? next(skb) : nfHook4(list, …, next)`.
+ */
+export function nfHooks4(net: Net, hook: number): readonly NfHookOps[] {
+  return net.at(nfKey).ipv4[hook]!
+}
+
+/** Runs IPv4's functions at a hook, as `nfHooks4` gave them. */
 export function nfHook4(
+  list: readonly NfHookOps[],
   hook: number,
   net: Net,
   skb: SkBuff,
@@ -119,8 +128,7 @@ export function nfHook4(
   outdev: NetDevice | null,
   okfn: NfOkfn,
 ): number {
-  const list = net.at(nfKey).ipv4[hook]!
-  return list.length === 0 ? okfn(skb) : nfHookSlow(list, NFPROTO_IPV4, hook, net, skb, indev, outdev, okfn, 0)
+  return nfHookSlow(list, NFPROTO_IPV4, hook, net, skb, indev, outdev, okfn, 0)
 }
 
 /** Runs the functions from `from` on (nf_hook_slow); a queue handler goes on here. */

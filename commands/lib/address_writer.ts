@@ -1,10 +1,10 @@
-/** How ping writes addresses: as names with the address in brackets, or numerically. */
+/** How ping and its kin write addresses: as names with the address in brackets, or numerically. */
 import type { Process } from '../../src/uapi/process.ts'
 import { AF_INET, type SockaddrIn, type SockaddrIn6 } from '../../src/uapi/socket.ts'
-import { ipv4Text, isLinkLocal } from '../lib/getaddrinfo.ts'
-import { formatIpv6 } from '../lib/inet.ts'
-import { interfaceByIndex } from '../lib/interfaces.ts'
-import { HostNames } from '../lib/resolve.ts'
+import { ipv4Text, isLinkLocal } from './getaddrinfo.ts'
+import { formatIpv6 } from './inet.ts'
+import { interfaceByIndex } from './interfaces.ts'
+import { HostNames } from './resolve.ts'
 
 /** Writes addresses; names come from /etc/hosts, interface names from the kernel, each asked for once. */
 export class AddressWriter {
