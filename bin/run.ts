@@ -138,7 +138,7 @@ export async function runScript(script: string, args: readonly string[], options
   const asked = scriptMachine(new TextDecoder().decode(bytes.subarray(0, 4096)))
   const machine = boot(options, options.machine ?? asked)
   const path = `/root/${script === '-' ? 'stdin.sh' : basename(script)}`
-  machine.vfs.open(machine.processes.init, path, O_WRONLY | O_CREAT, 0o755).write(machine.processes.init, bytes)
+  machine.vfs.open(machine.host, path, O_WRONLY | O_CREAT, 0o755).write(machine.host, bytes)
   return bash(machine, [path, ...args], options)
 }
 

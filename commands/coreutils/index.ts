@@ -1,5 +1,64 @@
-/** The text and file utilities. */
+/** The text and file utilities: their files, and their code, loaded on first use. */
 import type { ProgramFile } from '../../src/uapi/process.ts'
 
-/** Their files. */
-export const coreutilsPrograms: ProgramFile[] = []
+const bin = (name: string, load: ProgramFile['load'], ...links: string[]): ProgramFile => ({
+  path: `/usr/bin/${name}`,
+  ...(links.length === 0 ? {} : { links: links.map(link => `/usr/bin/${link}`) }),
+  load,
+})
+
+/** One entry each. */
+export const coreutilsPrograms: ProgramFile[] = [
+  bin('[', () => import('./test.ts').then(m => m.main)),
+  bin('basename', () => import('./basename.ts').then(m => m.main)),
+  bin('cat', () => import('./cat.ts').then(m => m.main)),
+  bin('chmod', () => import('./chmod.ts').then(m => m.main)),
+  bin('cmp', () => import('./cmp.ts').then(m => m.main)),
+  bin('column', () => import('./column.ts').then(m => m.main)),
+  bin('comm', () => import('./comm.ts').then(m => m.main)),
+  bin('cp', () => import('./cp.ts').then(m => m.main)),
+  bin('cut', () => import('./cut.ts').then(m => m.main)),
+  bin('date', () => import('./date.ts').then(m => m.main)),
+  bin('diff', () => import('./diff.ts').then(m => m.main)),
+  bin('dirname', () => import('./dirname.ts').then(m => m.main)),
+  bin('echo', () => import('./echo.ts').then(m => m.main)),
+  bin('expand', () => import('./expand.ts').then(m => m.main)),
+  bin('expr', () => import('./expr.ts').then(m => m.main)),
+  bin('find', () => import('./find.ts').then(m => m.main)),
+  bin('fold', () => import('./fold.ts').then(m => m.main)),
+  bin('grep', () => import('./grep.ts').then(m => m.main), 'egrep', 'fgrep'),
+  bin('head', () => import('./head.ts').then(m => m.main)),
+  bin('hexdump', () => import('./hexdump.ts').then(m => m.main), 'hd'),
+  bin('ln', () => import('./ln.ts').then(m => m.main)),
+  bin('ls', () => import('./ls.ts').then(m => m.main), 'dir', 'vdir'),
+  bin('mawk', () => import('./awk.ts').then(m => m.main), 'awk', 'nawk'),
+  bin('mkdir', () => import('./mkdir.ts').then(m => m.main)),
+  bin('mktemp', () => import('./mktemp.ts').then(m => m.main)),
+  bin('mv', () => import('./mv.ts').then(m => m.main)),
+  bin('nl', () => import('./nl.ts').then(m => m.main)),
+  bin('od', () => import('./od.ts').then(m => m.main)),
+  bin('paste', () => import('./paste.ts').then(m => m.main)),
+  bin('printf', () => import('./printf.ts').then(m => m.main)),
+  bin('readlink', () => import('./readlink.ts').then(m => m.main)),
+  bin('realpath', () => import('./realpath.ts').then(m => m.main)),
+  bin('rev', () => import('./rev.ts').then(m => m.main)),
+  bin('rm', () => import('./rm.ts').then(m => m.main)),
+  bin('rmdir', () => import('./rmdir.ts').then(m => m.main)),
+  bin('sed', () => import('./sed.ts').then(m => m.main)),
+  bin('seq', () => import('./seq.ts').then(m => m.main)),
+  bin('sort', () => import('./sort.ts').then(m => m.main)),
+  bin('stat', () => import('./stat.ts').then(m => m.main)),
+  bin('tac', () => import('./tac.ts').then(m => m.main)),
+  bin('tail', () => import('./tail.ts').then(m => m.main)),
+  bin('tee', () => import('./tee.ts').then(m => m.main)),
+  bin('test', () => import('./test.ts').then(m => m.main)),
+  bin('touch', () => import('./touch.ts').then(m => m.main)),
+  bin('tr', () => import('./tr.ts').then(m => m.main)),
+  bin('unexpand', () => import('./unexpand.ts').then(m => m.main)),
+  bin('uniq', () => import('./uniq.ts').then(m => m.main)),
+  bin('wc', () => import('./wc.ts').then(m => m.main)),
+  bin('which', () => import('./which.ts').then(m => m.main)),
+  bin('xargs', () => import('./xargs.ts').then(m => m.main)),
+  bin('xxd', () => import('./xxd.ts').then(m => m.main)),
+  bin('yes', () => import('./yes.ts').then(m => m.main)),
+]

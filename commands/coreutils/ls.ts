@@ -502,8 +502,10 @@ function blocksOf(stat: Stat | undefined): number {
   return type === S_IFDIR ? 0 : Math.ceil(stat.size / 4096) * 4
 }
 
+/** Major and minor number, where the kernel tells them. */
 function deviceNumber(stat: Stat): string {
-  return `${0}, ${'  0'}`
+  const rdev = 'rdev' in stat && typeof stat.rdev === 'number' ? stat.rdev : 0
+  return `${rdev >> 8}, ${String(rdev & 0xff).padStart(3)}`
 }
 
 function colored(name: string, stat: Stat | undefined, target: Stat | undefined): string {

@@ -1,6 +1,7 @@
 /** `ip netns`: named network namespaces. See ip-netns(8). */
 import { Errno, isSysError, strerror } from '../../src/uapi/errno.ts'
 import { O_CREAT, O_EXCL, O_RDONLY, type Stat } from '../../src/uapi/fs.ts'
+import { MNT_DETACH, MS_BIND, MS_REC, MS_SHARED } from '../../src/uapi/mount.ts'
 import { CLONE_NEWNET, type Process } from '../../src/uapi/process.ts'
 import { type NsidMessage, RTM_GETNSID, RTM_NEWNSID } from '../../src/uapi/rtnetlink.ts'
 import { Args, matches } from '../lib/args.ts'
@@ -90,7 +91,7 @@ const pathOf = (name: string): string => `${NETNS_RUN_DIR}/${name}`
 function remove(ctx: IpContext, name: string): boolean {
   const path = pathOf(name)
   try {
-    ctx.proc.umount(path)
+    ctx.proc.umount(path, MNT_DETACH)
   } catch (error) {
     if (!isSysError(error)) throw error
   }
@@ -124,11 +125,28 @@ function createRunDir(proc: Process): void {
   }
 }
 
+/** Lets mounts in the folder reach processes in mount namespaces of their own, such as those of `exec`. */
+function shareRunDir(proc: Process): void {
+  const share = (): void => proc.mount('', NETNS_RUN_DIR, 'none', MS_SHARED | MS_REC)
+  try {
+    share()
+  } catch (error) {
+    if (!isSysError(error)) throw error
+    if (error.errno !== Errno.EINVAL) fail(`mount --make-shared ${NETNS_RUN_DIR} failed: ${strerror(error.errno)}\n`)
+    attempt(
+      () => proc.mount(NETNS_RUN_DIR, NETNS_RUN_DIR, 'none', MS_BIND | MS_REC),
+      reason => `mount --bind ${NETNS_RUN_DIR} ${NETNS_RUN_DIR} failed: ${reason}\n`,
+    )
+    attempt(share, reason => `mount --make-shared ${NETNS_RUN_DIR} failed: ${reason}\n`)
+  }
+}
+
 /** Makes the file a namespace is mounted over, and mounts it. @param source the nsfs file */
 function mountName(ctx: IpContext, name: string, source: () => string): number {
   const { proc } = ctx
   const path = pathOf(name)
   createRunDir(proc)
+  shareRunDir(proc)
   const flags = O_RDONLY | O_CREAT | O_EXCL
   const fd = attempt(
     () => proc.open(path, flags, 0),
@@ -138,7 +156,7 @@ function mountName(ctx: IpContext, name: string, source: () => string): number {
   let from = ''
   try {
     from = source()
-    proc.mountBind(from, path)
+    proc.mount(from, path, 'none', MS_BIND)
     return 0
   } catch (error) {
     if (!isSysError(error)) throw error

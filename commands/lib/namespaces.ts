@@ -1,4 +1,4 @@
-/** The kinds of namespaces, as nsenter and unshare name them. Only the network's and UTS can differ between processes here. */
+/** The kinds of namespaces, as nsenter and unshare name them. Only the network's, the mounts' and UTS can differ between processes here. */
 
 /** A kind of namespace. */
 export interface NamespaceKind {

@@ -4,8 +4,9 @@
  */
 import { Errno, isSysError, strerror } from '../../src/uapi/errno.ts'
 import { O_CLOEXEC, O_RDONLY } from '../../src/uapi/fs.ts'
+import { MNT_DETACH, MS_BIND, MS_REC, MS_SLAVE } from '../../src/uapi/mount.ts'
 import { type NetlinkSocket, NLM_F_REQUEST } from '../../src/uapi/netlink.ts'
-import type { Process } from '../../src/uapi/process.ts'
+import { CLONE_NEWNS, type Process } from '../../src/uapi/process.ts'
 import { type NsidMessage, RTM_GETNSID, RTM_NEWNSID } from '../../src/uapi/rtnetlink.ts'
 import { CommandFailure } from './errors.ts'
 
@@ -18,7 +19,14 @@ export function openNetns(proc: Process, name: string): number {
   return proc.open(path, O_RDONLY | O_CLOEXEC)
 }
 
-/** Moves the process into a named namespace; CommandFailure, status 1, where there is none. */
+/** Configuration files of a namespace, which lie over those in /etc for its processes. */
+const NETNS_ETC_DIR = '/etc/netns'
+const NAME_MAX = 255
+
+/**
+ * Moves the process into a named namespace, with mounts of its own: /sys shows the namespace's devices, and what is in
+ * /etc/netns/NAME lies over /etc. CommandFailure, status 1, where there is no such namespace.
+ */
 export function switchNetns(proc: Process, name: string): void {
   let fd: number
   try {
@@ -34,6 +42,52 @@ export function switchNetns(proc: Process, name: string): void {
     throw new CommandFailure(`setting the network namespace "${name}" failed: ${strerror(error.errno)}\n`, 1)
   } finally {
     proc.close(fd)
+  }
+  attempt(
+    () => proc.unshare(CLONE_NEWNS),
+    reason => `unshare failed: ${reason}`,
+  )
+  attempt(
+    () => proc.mount('', '/', 'none', MS_SLAVE | MS_REC),
+    reason => `"mount --make-rslave /" failed: ${reason}`,
+  )
+  try {
+    proc.umount('/sys', MNT_DETACH)
+  } catch (error) {
+    // perhaps there is no sysfs: then the new one comes over whatever is there
+    if (!isSysError(error)) throw error
+  }
+  attempt(
+    () => proc.mount(name, '/sys', 'sysfs', 0),
+    reason => `mount of /sys failed: ${reason}`,
+  )
+  bindEtc(proc, name)
+}
+
+/** Runs a system call; a failure becomes a CommandFailure, status 1. */
+function attempt(call: () => void, text: (reason: string) => string): void {
+  try {
+    call()
+  } catch (error) {
+    if (!isSysError(error)) throw error
+    throw new CommandFailure(`${text(strerror(error.errno))}\n`, 1)
+  }
+}
+
+/** Lays a namespace's configuration files over those in /etc; what is missing there is only complained about. */
+function bindEtc(proc: Process, name: string): void {
+  if (name.length >= NAME_MAX) return
+  const folder = `${NETNS_ETC_DIR}/${name}`
+  if (!proc.access(folder, 0)) return
+  for (const entry of proc.readdir(folder)) {
+    const from = `${folder}/${entry.name}`
+    const to = `/etc/${entry.name}`
+    try {
+      proc.mount(from, to, 'none', MS_BIND)
+    } catch (error) {
+      if (!isSysError(error)) throw error
+      proc.stderr.write(`Bind ${from} -> ${to} failed: ${strerror(error.errno)}\n`)
+    }
   }
 }
 

@@ -52,12 +52,12 @@ function fileOf(kind: string, file: string | undefined, target: string | undefin
 }
 
 /**
- * Enters one namespace. All but the network's are the same for every process: entering is checked and changes nothing.
+ * Enters one namespace. All but the network's and the mounts' are the same for every process: entering is checked and changes nothing.
  */
 function enter(proc: Process, kind: string, path: string): void {
   const fd = openFile(proc, path)
   const refused = (reason: string): string => `reassociate to namespace 'ns/${kind}' failed: ${reason}`
-  if (kind === 'net') attempt(() => proc.setns(fd), refused)
+  if (kind === 'net' || kind === 'mnt') attempt(() => proc.setns(fd), refused)
   else if (kind === 'user' || !proc.readlink(`/proc/self/fd/${fd}`).startsWith(`${kind}:[`)) {
     // the own user namespace cannot be entered again, and a file of another kind not at all
     proc.close(fd)

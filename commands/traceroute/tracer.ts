@@ -463,7 +463,7 @@ export class Tracer {
   private async poll(timeout: number, method: Method): Promise<void> {
     const { proc } = this
     let wait = Math.ceil(timeout / 1e6) * 1e6
-    while (this.polls.size > 0) {
+    for (;;) {
       const fds = [...this.polls].map(([fd, events]) => ({ fd, events }))
       let events: number[]
       try {

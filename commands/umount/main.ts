@@ -1,5 +1,6 @@
 /** umount(8) */
 import { Errno, isSysError, strerror } from '../../src/uapi/errno.ts'
+import { MNT_DETACH } from '../../src/uapi/mount.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
 import { Getopt, type Option } from '../lib/getopt.ts'
 import { absolutePath, readMounts } from '../lib/mounts.ts'
@@ -49,7 +50,7 @@ const OPTIONS: readonly Option[] = [
   { key: 'ignored', short: 'f', long: 'force' },
   { key: 'ignored', short: 'i', long: 'internal-only' },
   { key: 'ignored', short: 'n', long: 'no-mtab' },
-  { key: 'ignored', short: 'l', long: 'lazy' },
+  { key: 'lazy', short: 'l', long: 'lazy' },
   { key: 'value', short: 'O', long: 'test-opts', arg: 'required' },
   { key: 'recursive', short: 'R', long: 'recursive' },
   { key: 'ignored', short: 'r', long: 'read-only' },
@@ -64,7 +65,7 @@ const VERSION =
 const EXIT_FAIL = 32
 
 /** Takes one mount away. @returns the status */
-function unmount(proc: Process, word: string, quiet: boolean, verbose: boolean): number {
+function unmount(proc: Process, word: string, flags: ReadonlySet<string>, quiet: boolean): number {
   const complain = (text: string): number => {
     if (!quiet) proc.stderr.write(`umount: ${word}: ${text}.\n`)
     return EXIT_FAIL
@@ -78,7 +79,7 @@ function unmount(proc: Process, word: string, quiet: boolean, verbose: boolean):
     return EXIT_FAIL
   }
   try {
-    proc.umount(entry.target)
+    proc.umount(entry.target, flags.has('lazy') ? MNT_DETACH : 0)
   } catch (error) {
     if (!isSysError(error)) throw error
     if (error.errno === Errno.EBUSY) return complain('target is busy')
@@ -86,7 +87,8 @@ function unmount(proc: Process, word: string, quiet: boolean, verbose: boolean):
     if (error.errno === Errno.EINVAL) return complain('not mounted')
     return complain(`umount(2) system call failed: ${strerror(error.errno)}`)
   }
-  if (verbose) proc.stderr.write(`umount: ${entry.target} (${entry.source}) unmounted\n`)
+  if (flags.has('verbose'))
+    proc.stderr.write(`umount: ${entry.target} ${word === entry.target ? '' : `(${entry.source}) `}unmounted\n`)
   return 0
 }
 
@@ -110,9 +112,9 @@ export const main: Program = proc => {
     if (flags.has('recursive')) {
       const below = `${absolutePath(proc, place)}/`
       for (const mount of readMounts(proc).reverse())
-        if (mount.target.startsWith(below)) status ||= unmount(proc, mount.target, false, flags.has('verbose'))
+        if (mount.target.startsWith(below)) status ||= unmount(proc, mount.target, flags, false)
     }
-    const result = unmount(proc, place, flags.has('quiet'), flags.has('verbose'))
+    const result = unmount(proc, place, flags, flags.has('quiet'))
     if (result !== 0) status = result
   }
   return status

@@ -1,6 +1,7 @@
-/** unshare(1): runs a program in a new network or UTS namespace. Other kinds are accepted; there is one of each. */
+/** unshare(1): runs a program in a new network, mount or UTS namespace. Other kinds are accepted; there is one of each. */
 import { isSysError, strerror } from '../../src/uapi/errno.ts'
-import { CLONE_NEWNET, type Process, type Program } from '../../src/uapi/process.ts'
+import { MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE } from '../../src/uapi/mount.ts'
+import { CLONE_NEWNET, CLONE_NEWNS, type Process, type Program } from '../../src/uapi/process.ts'
 import { Getopt, type Option } from '../lib/getopt.ts'
 import { CLONE_NEWUTS, NAMESPACE_KINDS } from '../lib/namespaces.ts'
 import { execCommand } from '../lib/run.ts'
@@ -35,7 +36,13 @@ const OPTIONS: readonly Option[] = [
   { key: 'boottime', long: 'boottime', arg: 'required' },
 ]
 
-const PROPAGATIONS = ['slave', 'shared', 'private', 'unchanged']
+/** What the mounts of a new mount namespace are made, by --propagation. */
+const PROPAGATIONS: ReadonlyMap<string, number> = new Map([
+  ['slave', MS_SLAVE | MS_REC],
+  ['shared', MS_SHARED | MS_REC],
+  ['private', MS_PRIVATE | MS_REC],
+  ['unchanged', 0],
+])
 /** Who an unmapped user of a new user namespace is. */
 const OVERFLOW_UID = 65_534
 
@@ -44,6 +51,8 @@ interface Wishes {
   /** CLONE_NEW… of the kinds that processes can differ in */
   flags: number
   netFile: string | undefined
+  /** MS_… for the mounts of a new mount namespace */
+  propagation: number
   user: boolean
   mapped: boolean
   fork: boolean
@@ -55,6 +64,7 @@ function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
   const wishes: Wishes = {
     flags: 0,
     netFile: undefined,
+    propagation: MS_PRIVATE | MS_REC,
     user: false,
     mapped: false,
     fork: false,
@@ -77,6 +87,9 @@ function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
       case 'uts':
         wishes.flags |= CLONE_NEWUTS
         break
+      case 'mnt':
+        wishes.flags |= CLONE_NEWNS
+        break
       case 'user':
         wishes.user = true
         break
@@ -91,7 +104,8 @@ function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
         wishes.fork = true
         break
       case 'propagation':
-        if (!PROPAGATIONS.includes(value!)) return errx(proc, `unsupported propagation mode: ${value}`)
+        if (!PROPAGATIONS.has(value!)) return errx(proc, `unsupported propagation mode: ${value}`)
+        wishes.propagation = PROPAGATIONS.get(value!)!
         break
       case 'wd':
       case 'root':
@@ -109,7 +123,7 @@ function parse(proc: Process): { wishes: Wishes; command: string[] } | number {
 /** Keeps the new namespace in a file, as `ip netns attach` does. @returns a status where that fails */
 function keep(proc: Process, file: string): number | undefined {
   try {
-    proc.mountBind('/proc/self/ns/net', file)
+    proc.mount('/proc/self/ns/net', file, 'none', MS_BIND)
     return undefined
   } catch (error) {
     if (!isSysError(error)) throw error
@@ -127,6 +141,13 @@ export const main: Program = async proc => {
     } catch (error) {
       if (!isSysError(error)) throw error
       return errx(proc, `unshare failed: ${strerror(error.errno)}`)
+    }
+  if ((wishes.flags & CLONE_NEWNS) !== 0 && wishes.propagation !== 0)
+    try {
+      proc.mount('none', '/', '', wishes.propagation)
+    } catch (error) {
+      if (!isSysError(error)) throw error
+      return errx(proc, `cannot change root filesystem propagation: ${strerror(error.errno)}`)
     }
   if (wishes.netFile !== undefined) {
     const failed = keep(proc, wishes.netFile)

@@ -10,6 +10,7 @@ import { KernelLog } from './core/log.ts'
 import type { NetDevice } from './core/net_device.ts'
 import { Net, type PernetOperations } from './core/net_namespace.ts'
 import { NotifierChain } from './core/notifier.ts'
+import { NumberPool } from './core/number_pool.ts'
 import { procNet, procNetInit } from './core/procfs.ts'
 import { Random } from './core/random.ts'
 import { Rtnetlink, type RtnlContext, type RtnlSocket } from './core/rtnetlink.ts'
@@ -72,9 +73,11 @@ export interface KernelOptions {
   readonly nics: readonly { readonly driver: string; readonly name: string; readonly mac: Uint8Array }[]
 }
 
-/** Inode number of the initial namespace, and the first of further ones. */
+/** Inode number of the initial namespace, and the first that boot leaves for further ones. */
 const INIT_NET_INO = 4026531840
-const FIRST_NET_INO = 4026532173
+const FIRST_INO = 4026532162
+/** Files that a namespace adds to /proc: each takes a number too. */
+const PROC_NET_FILES = 54
 
 /** A running kernel. */
 export class Kernel {
@@ -97,7 +100,9 @@ export class Kernel {
   readonly nets = new Set<Net>()
   readonly initNet: Net
   private readonly pernet: PernetOperations[] = []
-  private netIno = FIRST_NET_INO
+  /** inode numbers of namespaces and of files in /proc (proc_inum_ida) */
+  readonly inos = new NumberPool(FIRST_INO)
+  private readonly procInos = new WeakMap<Net, readonly number[]>()
   private sockIno = 20000
 
   constructor(options: KernelOptions) {
@@ -121,7 +126,12 @@ export class Kernel {
 
   /** Makes a namespace with one user (copy_net_ns). */
   createNet(): Net {
-    return this.setupNet(this.netIno++)
+    const net = this.setupNet(this.inos.allocate())
+    this.procInos.set(
+      net,
+      Array.from({ length: PROC_NET_FILES }, () => this.inos.allocate()),
+    )
+    return net
   }
 
   private setupNet(ino: number): Net {
@@ -139,6 +149,7 @@ export class Kernel {
       for (const ops of this.pernet) ops.preExit?.(net)
       for (const ops of [...this.pernet].reverse()) ops.exit?.(net)
       this.nets.delete(net)
+      for (const ino of [net.ino, ...(this.procInos.get(net) ?? [])]) this.inos.free(ino)
       for (const other of this.nets) other.nsids.delete(net)
       this.softirq.flush()
     })

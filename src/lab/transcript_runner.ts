@@ -2,6 +2,7 @@
  * Runs a script as the recorder of the reference machine does (test/reference/driver): one bash evaluates line after
  * line, with nothing on standard input and each line's output and errors in files of their own.
  */
+import { Timer } from '../kernel/core/clock.ts'
 import type { Machine } from '../machine/machine.ts'
 import { Deadlock } from '../machine/scheduler.ts'
 import { ExitJump } from '../shell/control.ts'
@@ -16,6 +17,11 @@ const EVAL_LINE = 15
 
 const STDOUT = '/tmp/stdout'
 const STDERR = '/tmp/stderr'
+
+/** How long one step may take, ns of virtual time: a script whose step takes longer is ended there, as the recorder does. */
+const STEP_LIMIT = 200e9
+
+class OutOfTime extends Error {}
 
 /** Environment of the recorder's shell. */
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
@@ -58,6 +64,8 @@ async function evaluate(shell: Shell, proc: Process, command: string): Promise<{
  * @param step gets the lines of each step as it ends
  */
 export async function transcriptOf(machine: Machine, script: string, step: (lines: string) => void): Promise<void> {
+  const { clock } = machine.kernel
+  const limit = new Timer(() => machine.scheduler.abort(new OutOfTime()))
   const running = machine.spawn({
     argv: ['bash', DRIVER],
     env: new Map(ENVIRONMENT),
@@ -65,6 +73,7 @@ export async function transcriptOf(machine: Machine, script: string, step: (line
     main: async proc => {
       const shell = new Shell(proc, { name0: DRIVER, kind: 'script', lineBase: EVAL_LINE })
       for (const command of scriptCommands(script)) {
+        clock.mod(limit, clock.now + STEP_LIMIT)
         const { status, ended } = await evaluate(shell, proc, command)
         // a line that ends the shell ends the recording, before anything is written about it
         if (ended) return status
@@ -84,7 +93,9 @@ export async function transcriptOf(machine: Machine, script: string, step: (line
   try {
     await machine.run(running.exited)
   } catch (error) {
-    // a step that can never end: what came before it is the transcript
-    if (!(error instanceof Deadlock)) throw error
+    // a step that never ends: what came before it is the transcript
+    if (!(error instanceof Deadlock || error instanceof OutOfTime)) throw error
+  } finally {
+    clock.del(limit)
   }
 }

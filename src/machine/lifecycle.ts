@@ -62,6 +62,7 @@ export function exitTask(task: Task, status: WaitStatus): void {
   task.charge(COST.exit)
   task.files.closeAll()
   task.net.put()
+  task.mnt.put()
   const init = machine.processes.init
   for (const child of [...task.children]) {
     task.children.delete(child)

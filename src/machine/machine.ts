@@ -15,13 +15,14 @@ import { HostInput, HostOutput } from './files/host_stream.ts'
 import type { OpenFile } from './files/open_file.ts'
 import { Tty, TtyFile, type TtyFrontEnd } from './files/tty.ts'
 import { OpenFileInode } from './fs/fd_inode.ts'
+import { FileSystems } from './fs/filesystems.ts'
 import { HostFolder } from './fs/hostfs.ts'
 import type { FileSystem } from './fs/inode.ts'
-import type { Mount } from './fs/mount.ts'
+import { Mount, MountNamespace, type MountSpec } from './fs/mount.ts'
 import { NsFile, NsfsInode } from './fs/nsfs.ts'
 import { Path } from './fs/path.ts'
 import { procfsRoot } from './fs/procfs.ts'
-import { cgroupRoot, sysfsRoot } from './fs/sysfs.ts'
+import { SuperBlock } from './fs/superblock.ts'
 import { Tmpfs } from './fs/tmpfs.ts'
 import { Vfs } from './fs/vfs.ts'
 import { KERNEL_THREADS } from './kthreads.ts'
@@ -87,6 +88,13 @@ const DEV = {
   ...{ nsfs: 4, dev: 5, proc: 20, sys: 21, root: 24, run: 27, tmp: 28, cgroup: 30 },
   ...{ ownRun: 31, ownTmp: 32, ownSys: 33 },
 } as const
+/** Mounts of the reference machine from before its root file system, and one below it, that nothing here reaches. */
+const HIDDEN_MOUNTS = [25, 26]
+const HIDDEN_BELOW_ROOT = 32
+/** Mount numbers that boot has used. */
+const LAST_BOOT_MOUNT = 33
+/** Inode number of the first mount namespace. */
+const INIT_MNT_INO = 4026531841
 /** The first card of the `nic` profile. */
 const NIC = { driver: 'e1000e', name: 'eth0', mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56) }
 /** Environment of processes that are started without one. */
@@ -99,8 +107,7 @@ const DEFAULT_ENV: readonly (readonly [string, string])[] = [
 ]
 /** Exit status of a program that failed in itself: EX_SOFTWARE of sysexits.h. */
 const EXIT_CRASH = 70
-const OVERLAY_OPTIONS = 'rw,lowerdir=/lower,upperdir=/upper/u,workdir=/upper/w'
-const DEVTMPFS_OPTIONS = 'rw,size=711856k,nr_inodes=177964,mode=755,inode64'
+const OVERLAY_OPTIONS = ['lowerdir=/lower', 'upperdir=/upper/u', 'workdir=/upper/w']
 
 /** A running machine. */
 export class Machine {
@@ -116,6 +123,13 @@ export class Machine {
   readonly random: Random
   /** the namespace that processes are started in */
   readonly net: Net
+  /** the mounts that they see */
+  readonly mnt: MountNamespace
+  /** who acts from outside, as root: opens files for the host, makes mount points. No process. */
+  readonly host: Task
+  readonly filesystems: FileSystems
+  /** the mount that nsfs files have before anybody mounts them */
+  readonly nsfsMount: Mount
   /** the names of the first UTS namespace */
   readonly uts: UtsNames
   /** told of every program that threw something unexpected */
@@ -124,7 +138,6 @@ export class Machine {
   private readonly loaded = new Map<string, Program>()
   private readonly dev: Tmpfs
   private anonIno = 1200
-  private nextDev = 40
 
   constructor(options: MachineOptions) {
     this.profile = options.profile
@@ -142,16 +155,47 @@ export class Machine {
     this.nsfs = { type: 'nsfs', dev: DEV.nsfs, now: () => this.kernel.realtime }
     for (const program of options.programs) this.programs.set(program.path, program)
     this.dev = new Tmpfs(DEV.dev, this.now, 0o755, 'devtmpfs')
-    this.setUpFiles()
-    this.setUpProcesses()
+    this.filesystems = new FileSystems(this, procfsRoot(this, DEV.proc), this.dev.root, DEV.cgroup)
+    const initMnt = new MountNamespace(this.vfs.mounts, INIT_MNT_INO)
+    this.setUpFiles(initMnt)
+    this.setUpProcesses(initMnt.root)
     this.kernel.clock.runUntil(USER_SPACE_START)
-    this.net = this.profile === 'bare' ? this.kernel.createNet() : this.kernel.initNet.get()
+    const { initNet } = this.kernel
+    this.nsfsMount = new Mount(0, initMnt, null, this.nsfsSpec(initNet), null, '/')
+    const bare = this.profile === 'bare'
+    // a script in namespaces of its own sees /run, /tmp and /sys anew
+    this.mnt = bare ? this.vfs.mounts.copy(initMnt, this.nextNsIno()).ns : initMnt.get()
+    this.net = bare ? this.kernel.createNet() : initNet.get()
+    this.host = new Task(this, 0, undefined, this.net.get(), this.mnt.root)
+    if (!bare) return
+    this.mountTmpfs('run', DEV.ownRun)
+    this.mountTmpfs('tmp', DEV.ownTmp)
+    this.vfs.mounts.add(this.vfs.resolve(this.host, '/sys'), {
+      sb: this.filesystems.sysfs(this.net, DEV.ownSys),
+      source: 'sys',
+    })
+  }
+
+  private nsfsSpec(net: Net): MountSpec {
+    const sb = new SuperBlock(new NsfsInode(this.nsfs, { kind: 'net', of: net }))
+    return { sb, source: 'nsfs', options: [] }
+  }
+
+  /** Mounts a fresh tmpfs on a directory of the root, in the namespace that processes are started in. */
+  private mountTmpfs(name: string, dev: number): void {
+    const sb = new SuperBlock(new Tmpfs(dev, this.now, 0o1777).root, { options: ['inode64'] })
+    this.vfs.mounts.add(this.vfs.resolve(this.host, `/${name}`), { sb, source: 'tmpfs' })
+  }
+
+  /** @returns the inode number of a new namespace */
+  nextNsIno(): number {
+    return this.kernel.inos.allocate()
   }
 
   private readonly now = (): number => this.kernel.realtime
 
   /** Mounts the file systems, as and where the reference machine has them. */
-  private setUpFiles(): void {
+  private setUpFiles(ns: MountNamespace): void {
     const root = new Tmpfs(DEV.root, this.now, 0o755, 'overlay')
     seedRoot(root, this.uts.hostname)
     seedDevices(this.dev)
@@ -159,36 +203,34 @@ export class Machine {
       placeFile(root, program.path, () => programImage(program.path), 0o755)
       for (const link of program.links ?? []) placeLink(root, link, program.path)
     }
+    const { filesystems } = this
     const { mounts } = this.vfs
-    const at = (...names: string[]): Path => {
-      let path = mounts.root
-      for (const name of names)
-        path = mounts.cross(path.mount, path.inode.lookup(name, this.processes.init)!, path, name)
-      return path
+    mounts.reserveIds(LAST_BOOT_MOUNT)
+    const nothing = new SuperBlock(new Tmpfs(0, this.now).root)
+    const rootfs = mounts.addRoot(ns, null, { sb: nothing, source: 'rootfs', id: 1, hidden: true })
+    for (const id of HIDDEN_MOUNTS) mounts.addRoot(ns, rootfs, { sb: nothing, source: 'none', id, hidden: true })
+    const overlay = new SuperBlock(root.root, { options: OVERLAY_OPTIONS })
+    const rootMount = mounts.addRoot(ns, rootfs, { sb: overlay, source: 'overlay', id: 29 })
+    const add = (path: string, sb: SuperBlock, source: string, id: number): void => {
+      let at = ns.root
+      for (const name of path.split('/'))
+        at = mounts.cross(at.mount, at.inode.lookup(name, this.processes.init)!, at, name)
+      mounts.add(at, { sb, source, id })
     }
-    const temporary = (name: string, dev: number, id: number): void => {
-      const { root: top } = new Tmpfs(dev, this.now, 0o1777)
-      mounts.add(at(name), { root: top, source: 'tmpfs', superOptions: 'rw,inode64', id })
-    }
-    const bare = this.profile === 'bare'
-    mounts.mountRoot({ root: root.root, source: 'overlay', superOptions: OVERLAY_OPTIONS, id: bare ? 37 : 29 })
-    mounts.add(at('proc'), { root: procfsRoot(this, DEV.proc), source: 'proc', id: bare ? 38 : 22 })
-    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.sys), source: 'sys', id: bare ? 39 : 23 })
-    const cgroup = cgroupRoot(this, DEV.cgroup)
-    mounts.add(at('sys', 'fs', 'cgroup'), { root: cgroup, source: 'none', id: bare ? 40 : 33 })
-    mounts.add(at('dev'), { root: this.dev.root, source: 'dev', superOptions: DEVTMPFS_OPTIONS, id: bare ? 41 : 24 })
-    temporary('run', DEV.run, bare ? 42 : 30)
-    temporary('tmp', DEV.tmp, bare ? 43 : 31)
-    if (!bare) return
-    // a script in a namespace of its own gets these three anew, and no control groups with them
-    temporary('run', DEV.ownRun, 45)
-    temporary('tmp', DEV.ownTmp, 46)
-    mounts.add(at('sys'), { root: sysfsRoot(this, DEV.ownSys), source: 'sys', id: 47 })
+    const tmpfs = (dev: number): SuperBlock =>
+      new SuperBlock(new Tmpfs(dev, this.now, 0o1777).root, { options: ['inode64'] })
+    add('proc', filesystems.proc, 'proc', 22)
+    add('sys', filesystems.sysfs(this.kernel.initNet, DEV.sys), 'sys', 23)
+    add('dev', filesystems.dev, 'dev', 24)
+    add('run', tmpfs(DEV.run), 'tmpfs', 30)
+    add('tmp', tmpfs(DEV.tmp), 'tmpfs', 31)
+    add('sys/fs/cgroup', filesystems.cgroup, 'none', 33)
+    mounts.addRoot(ns, rootMount, { sb: nothing, source: 'job', id: HIDDEN_BELOW_ROOT, hidden: true })
+    ns.mounts.sort((a, b) => a.id - b.id)
   }
 
   /** Process 1 and the kernel's threads. */
-  private setUpProcesses(): void {
-    const { root } = this.vfs
+  private setUpProcesses(root: Path): void {
     this.processes.allocate()
     const init = new Task(this, 1, undefined, this.kernel.initNet.get(), root)
     init.comm = 'systemd'
@@ -220,13 +262,14 @@ export class Machine {
 
   /** Starts a process, as a child of init, in a session of its own. Throws ENOENT where there is no such program or directory. */
   spawn(options: SpawnOptions): Running {
-    const init = this.processes.init
+    const { host } = this
+    const { init } = this.processes
     const files = new FileTable()
-    const null_ = (): OpenFile => this.vfs.open(init, '/dev/null', O_RDWR, 0)
+    const null_ = (): OpenFile => this.vfs.open(host, '/dev/null', O_RDWR, 0)
     files.set(0, options.stdin ?? null_())
     files.set(1, options.stdout ?? null_())
     files.set(2, options.stderr ?? null_())
-    const cwd = this.vfs.resolve(init, options.cwd ?? '/')
+    const cwd = this.vfs.resolve(host, options.cwd ?? '/')
     if (!cwd.inode.isDirectory) throw new SysError(Errno.ENOTDIR)
     const task = new Task(this, this.processes.allocate(), init, (options.net ?? this.net).get(), cwd, files)
     task.pgid = task.pid
@@ -283,7 +326,7 @@ export class Machine {
 
   /** Opens a file as root would, for use as a standard stream. */
   openFile(path: string, flags = O_RDONLY): OpenFile {
-    return this.vfs.open(this.processes.init, path, flags, 0o666)
+    return this.vfs.open(this.host, path, flags, 0o666)
   }
 
   /** Makes a terminal, /dev/pts/N, and its open file. */
@@ -301,19 +344,15 @@ export class Machine {
    * @param folder path on the host @param target absolute path in the machine
    */
   mountHostFolder(folder: string, target: string, writable = false): void {
-    const init = this.processes.init
+    const { host, filesystems } = this
     let at = ''
     for (const part of target.split('/').filter(name => name !== '')) {
       at += `/${part}`
-      if (typeof this.vfs.find(init, at) === 'number') this.vfs.mkdir(init, at, 0o755)
+      if (typeof this.vfs.find(host, at) === 'number') this.vfs.mkdir(host, at, 0o755)
     }
-    const mode = writable ? 'rw' : 'ro'
-    this.vfs.mounts.add(this.vfs.resolve(init, at), {
-      root: new HostFolder(this.nextDev++, this.now, folder, writable).root,
-      source: at,
-      options: `${mode},relatime`,
-      superOptions: mode,
-    })
+    const { root } = new HostFolder(filesystems.allocateDev(), this.now, folder, writable)
+    const sb = new SuperBlock(root, { readOnly: !writable, release: () => filesystems.freeDev(root.fs.dev) })
+    this.vfs.mounts.add(this.vfs.resolve(host, at), { sb, source: at, readOnly: !writable })
   }
 
   /** @returns the program registered under a path */
@@ -347,15 +386,10 @@ export class Machine {
     task.uts.hostname = name
   }
 
-  /** the mount that nsfs files have before anybody mounts them */
-  get nsfsMount(): Mount {
-    return this.vfs.root.mount
-  }
-
   /** @returns the place behind an open file, for /proc/PID/fd: undefined where its name leads there as well */
   pathOfFile(file: OpenFile): Path | undefined {
     if (file instanceof DirectoryFile) return file.path
-    if (file instanceof NsFile) return new Path(this.nsfsMount, new NsfsInode(this.nsfs, file.net), null, file.link)
+    if (file instanceof NsFile) return new Path(this.nsfsMount, new NsfsInode(this.nsfs, file.ns), null, file.link)
     return new Path(this.nsfsMount, new OpenFileInode(this.nsfs, file), null, file.link)
   }
 

@@ -16,6 +16,7 @@ import type {
 import type { ReceivedMessage, SendControl, Sockaddr } from '../uapi/socket.ts'
 import { COST } from './costs.ts'
 import * as files from './syscalls/files.ts'
+import * as mounts from './syscalls/mount.ts'
 import * as namespace from './syscalls/namespace.ts'
 import { netlink } from './syscalls/netlink.ts'
 import * as processes from './syscalls/process.ts'
@@ -325,12 +326,12 @@ export class UserProcess implements Process {
     namespace.setns(this.task, fd)
   }
 
-  mountBind(source: string, target: string): void {
-    namespace.mountBind(this.task, source, target)
+  mount(source: string, target: string, type: string, flags: number, data = ''): void {
+    mounts.mount(this.task, source, target, type, flags, data)
   }
 
-  umount(target: string): void {
-    namespace.umount(this.task, target)
+  umount(target: string, flags = 0): void {
+    mounts.umount(this.task, target, flags)
   }
 
   socket(domain: number, type: number, protocol: number): number {

@@ -10,6 +10,7 @@ import type { Process, SignalHandler, WaitStatus } from '../uapi/process.ts'
 import { COST } from './costs.ts'
 import { FileTable } from './file_table.ts'
 import type { Tty } from './files/tty.ts'
+import type { MountNamespace } from './fs/mount.ts'
 import type { Path } from './fs/path.ts'
 import type { Machine } from './machine.ts'
 import type { Stdio } from './stdio.ts'
@@ -117,6 +118,8 @@ export class Task {
   umask = 0o022
   files: FileTable
   net: Net
+  /** the mounts it sees */
+  mnt: MountNamespace
   uts: UtsNames
   nice = 0
   /** a thread of the kernel: no program, no files, deaf to signals */
@@ -153,13 +156,23 @@ export class Task {
   private readonly sleeps: Sleep[] = []
   private slice = SLICE
 
-  constructor(machine: Machine, pid: number, parent: Task | undefined, net: Net, cwd: Path, files = new FileTable()) {
+  /** @param net a reference that it takes over */
+  constructor(
+    machine: Machine,
+    pid: number,
+    parent: Task | undefined,
+    net: Net,
+    cwd: Path,
+    files = new FileTable(),
+    mnt = cwd.mount.ns,
+  ) {
     this.machine = machine
     this.pid = pid
     this.parent = parent
     this.pgid = parent?.pgid ?? pid
     this.sid = parent?.sid ?? pid
     this.net = net
+    this.mnt = mnt.get()
     this.uts = parent?.uts ?? machine.uts
     this.cwd = cwd
     this.files = files

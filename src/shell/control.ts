@@ -4,10 +4,13 @@
 export class LoopJump {
   readonly kind: 'break' | 'continue'
   /** loops still to leave, this one included */
-  count: number
-  constructor(kind: 'break' | 'continue', count: number) {
+  readonly count: number
+  /** status of the loop that ends */
+  readonly status: number
+  constructor(kind: 'break' | 'continue', count: number, status = 0) {
     this.kind = kind
     this.count = count
+    this.status = status
   }
 }
 

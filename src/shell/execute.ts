@@ -105,7 +105,7 @@ async function runBackground(sh: Shell, statement: StatementNode): Promise<numbe
   const text = statementText(statement)
   const pid = sh.forkShell(
     async child => {
-      asBackground(child, monitor)
+      await asBackground(child, monitor)
       if (simple && pipeline.commands.length === 1 && !pipeline.negated && pipeline.timed !== true) {
         return runCommand(child, pipeline.commands[0]!, true)
       }
@@ -117,8 +117,12 @@ async function runBackground(sh: Shell, statement: StatementNode): Promise<numbe
   return inBackground(sh, new Job([process], text, monitor ? pid : undefined, false, sh.pwd))
 }
 
+/** How much later than its parent goes on a command in the background begins, ns: what a new process takes to get a CPU. */
+const START_DELAY = 100_000
+
 /** Without job control, a command in the background is deaf to the keyboard's signals and reads nothing. */
-function asBackground(child: Shell, monitor: boolean): void {
+async function asBackground(child: Shell, monitor: boolean): Promise<void> {
+  await child.proc.nanosleep(START_DELAY)
   if (monitor) return
   child.proc.signal(Signal.SIGINT, 'ignore')
   child.proc.signal(Signal.SIGQUIT, 'ignore')
@@ -183,10 +187,13 @@ async function startPipeline(sh: Shell, pipeline: PipelineNode, background: bool
     const [reader, writer] = final ? [undefined, undefined] : sh.proc.pipe()
     const stdin = input
     const stderr = pipeline.pipeStderr?.[i] === true
+    if (command.type === 'SimpleCommand' && sh.traps.get('DEBUG') !== undefined) {
+      await beforeCommand(sh, () => commandText({ ...command, redirections: [] }))
+    }
     const pid: number = sh.forkShell(
       async child => {
         const { proc } = child
-        if (background) asBackground(child, monitor)
+        if (background) await asBackground(child, monitor)
         if (reader !== undefined) proc.close(reader)
         if (stdin !== undefined) {
           proc.dup2(stdin, 0)
@@ -276,6 +283,7 @@ async function defineFunction(sh: Shell, node: FunctionDefNode): Promise<number>
 
 /** ( … ): a process of its own. */
 async function subshell(sh: Shell, node: Extract<CommandNode, { type: 'Subshell' }>, last: boolean): Promise<number> {
+  sh.line = firstLine(node.body) ?? sh.line
   const run = async (child: Shell): Promise<number> => {
     try {
       await redirect(child, node.redirections, true)
@@ -295,6 +303,14 @@ async function subshell(sh: Shell, node: Extract<CommandNode, { type: 'Subshell'
   return waitForeground(sh, new Job([process], text, monitor ? pid : undefined, true, sh.pwd))
 }
 
+/** @returns the line of the first command of a list: where a compound command begins, or nearly */
+function firstLine(statements: CaseNode['items'][number]['body']): number | undefined {
+  const command = statements[0]?.pipelines[0]?.commands[0]
+  if (command === undefined) return undefined
+  if ('line' in command && typeof command.line === 'number') return command.line
+  return 'body' in command && Array.isArray(command.body) ? firstLine(command.body) : undefined
+}
+
 /** Runs a compound command within its redirections. */
 async function compound(sh: Shell, node: Exclude<CompoundNode, { type: 'Subshell' }>): Promise<number> {
   const substitutions = sh.substitutionFds.length
@@ -305,7 +321,7 @@ async function compound(sh: Shell, node: Exclude<CompoundNode, { type: 'Subshell
       if (sh.substitutionFds.length > substitutions) closeSubstitutions(sh, substitutions)
     }
   }
-  const line = 'line' in node && typeof node.line === 'number' ? node.line : undefined
+  const line = 'line' in node && typeof node.line === 'number' ? node.line : 'body' in node ? firstLine(node.body) : undefined
   if (line !== undefined) sh.line = line
   return guarded(sh, async () => {
     const saved = await redirect(sh, node.redirections)
@@ -407,8 +423,8 @@ async function iteration(sh: Shell, statements: readonly StatementNode[]): Promi
     return { status: await runStatements(sh, statements), go: true }
   } catch (error) {
     if (!(error instanceof LoopJump)) throw error
-    if (error.count > 1 && sh.loops > 1) throw new LoopJump(error.kind, error.count - 1)
-    return { status: 0, go: error.kind === 'continue' }
+    if (error.count > 1 && sh.loops > 1) throw new LoopJump(error.kind, error.count - 1, error.status)
+    return { status: error.status, go: error.kind === 'continue' }
   } finally {
     sh.loops--
   }

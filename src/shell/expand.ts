@@ -11,7 +11,7 @@ import { parseText, parseWord } from './parser.ts'
 import { bracketEnd, escapePattern, hasGlob, quoteRegex } from './pattern.ts'
 import type { Shell } from './shell.ts'
 import { commandSubstitution, processSubstitution } from './substitution.ts'
-import type { ArithmeticNode, WordNode, WordPart } from './syntax.ts'
+import { type ArithmeticNode, arithmeticSource, type WordNode, type WordPart } from './syntax.ts'
 
 /** A stretch of an expanded word. */
 export interface Piece {
@@ -332,7 +332,7 @@ export async function expandTarget(sh: Shell, word: WordNode): Promise<string | 
 }
 
 export function arithmeticText(node: ArithmeticNode): string {
-  return node.originalText ?? '0'
+  return arithmeticSource(node)
 }
 
 /** Expands and evaluates an arithmetic expression. */

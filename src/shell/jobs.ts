@@ -111,8 +111,23 @@ export class JobTable {
   readonly jobs: Job[] = []
   /** numbers of the current and the previous job, %+ and %- */
   private recent: Job[] = []
+  /** when the shell sent a signal to a process, ns since boot */
+  readonly killed = new Map<number, number>()
   /** statuses of ended background processes that wait may still ask for */
   readonly statuses = new Map<number, number>()
+
+  /** @returns the table of a forked shell: it can list the jobs, but not wait for them */
+  fork(): JobTable {
+    const copy = new JobTable()
+    for (const job of this.jobs) {
+      const same = new Job(job.processes.map(process => ({ ...process })), job.text, job.pgid, job.foreground, job.cwd)
+      same.number = job.number
+      same.notified = job.notified
+      copy.jobs.push(same)
+    }
+    copy.recent = this.recent.flatMap(job => copy.jobs.find(same => same.number === job.number) ?? [])
+    return copy
+  }
 
   /** Adds a job to the numbered ones. */
   add(job: Job): void {

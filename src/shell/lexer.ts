@@ -12,12 +12,12 @@ export class ShellSyntaxError extends Error {
   readonly showLine: boolean
   /** exit status, where it is not 2; undefined leaves $? as it was */
   readonly status: number | undefined
-  constructor(message: string, line: number, showLine = false, status: number | undefined = 2) {
+  constructor(message: string, line: number, showLine = false, status: number | null = 2) {
     super(message)
     this.name = 'ShellSyntaxError'
     this.line = line
     this.showLine = showLine
-    this.status = status
+    this.status = status ?? undefined
   }
 }
 
@@ -461,7 +461,7 @@ export abstract class Lexer {
    * Scans an arithmetic expression from `from` to after its `))`.
    * @returns whether it is one; if not, nothing was taken
    */
-  protected arithmetic(from: number): boolean {
+  protected arithmetic(from: number, marked = true): boolean {
     const { pos, line } = this
     const edits = this.edits.length
     this.pos = from
@@ -473,6 +473,11 @@ export abstract class Lexer {
     }
     if (this.text[this.pos - 1] === ')' && this.text[this.pos] === ')') {
       this.pos++
+      if (marked) {
+        // the parser would trim the text, which messages show as it is
+        this.edit(from, 0, MARK_NOTHING)
+        this.edit(this.pos - 2, 0, MARK_NOTHING)
+      }
       return true
     }
     if (this.pos >= this.text.length && !this.final) throw new Incomplete()

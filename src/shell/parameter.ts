@@ -8,7 +8,7 @@ import { expandPrompt } from './prompt.ts'
 import { unescape } from '../../commands/coreutils/lib/escape.ts'
 import { declareQuote, reuseQuote } from './quote.ts'
 import type { Shell } from './shell.ts'
-import type { ParameterOperation, ParameterPart, WordNode } from './syntax.ts'
+import type { ParameterOperation, ParameterPart, ToggleCase, WordNode } from './syntax.ts'
 import { Attr, isIdentifier, lowerCase, type Place, parsePlace, upperCase } from './variables.ts'
 
 /** What a parameter stands for. */
@@ -106,6 +106,10 @@ export async function expandParameter(sh: Shell, part: ParameterPart, quoted: bo
       return emit(sh, { kind: 'list', values: keys, star: operation.star }, quoted)
     }
     case 'Indirection': {
+      const reference = sh.vars.lookup(parameter)
+      if (reference !== undefined && reference.attrs & Attr.Nameref && operation.innerOp === undefined) {
+        return emit(sh, scalar(reference.value), quoted)
+      }
       const target = await indirect(sh, parameter)
       if (operation.innerOp === undefined) {
         const value = target === undefined ? UNSET : await parameterValue(sh, target)
@@ -283,7 +287,8 @@ async function changer(
     }
     case 'CaseModification': {
       const pattern = operation.pattern === null ? undefined : await expandPattern(sh, operation.pattern)
-      return value => modifyCase(value, operation.direction, operation.all, pattern, options)
+      const { toggle } = operation as ToggleCase
+      return value => modifyCase(value, toggle === true ? 'toggle' : operation.direction, operation.all, pattern, options)
     }
     case 'Transform':
       return transform(sh, operation.operator)
@@ -308,14 +313,19 @@ async function replacementOf(sh: Shell, node: WordNode | null): Promise<(match: 
   }
 }
 
-function modifyCase(value: string, direction: 'upper' | 'lower', all: boolean, pattern: string | undefined, options: PatternOptions): string {
-  const change = direction === 'upper' ? upperCase : lowerCase
+function modifyCase(value: string, direction: 'upper' | 'lower' | 'toggle', all: boolean, pattern: string | undefined, options: PatternOptions): string {
+  const change = direction === 'upper' ? upperCase : direction === 'lower' ? lowerCase : toggleCase
   if (pattern === undefined) return all ? change(value) : change(value.slice(0, 1)) + value.slice(1)
   const letters = [...value]
   for (let i = 0; i < (all ? letters.length : Math.min(1, letters.length)); i++) {
     if (matches(pattern, letters[i]!, options)) letters[i] = change(letters[i]!)
   }
   return letters.join('')
+}
+
+/** @returns a byte string with each ASCII letter in the other case */
+function toggleCase(text: string): string {
+  return text.replace(/[A-Za-z]/g, c => (c < 'a' ? c.toLowerCase() : c.toUpperCase()))
 }
 
 function transform(sh: Shell, operator: string): (value: string) => string {

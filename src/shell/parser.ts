@@ -17,6 +17,7 @@ import {
   SELECT_PREFIX,
   type SimpleNode,
   type StatementNode,
+  type ToggleCase,
   type WordNode,
 } from './syntax.ts'
 
@@ -149,6 +150,11 @@ class Correction {
         break
       }
       case 'Word':
+        // an alternative of a brace expansion is called so too, but has no parts
+        if (record['parts'] === undefined) {
+          unescapeLiterals(record['word'])
+          break
+        }
         this.restore(node as WordNode)
         correctWord(node as WordNode)
         break
@@ -168,6 +174,9 @@ class Correction {
 }
 
 function correctSimple(command: SimpleNode): void {
+  // bash counts the line where it has read one word ahead
+  const ahead = command.name === null ? undefined : command.args[0]
+  if (ahead !== undefined && command.line !== undefined) command.line += newlines(ahead.parts)
   let declared: number[] | undefined
   command.args.forEach((word, index) => {
     const part = word.parts[0]
@@ -176,6 +185,29 @@ function correctSimple(command: SimpleNode): void {
   if (declared === undefined) return
   const moved = command.assignments.splice(command.assignments.length - declared.length)
   command.declared = new Map(declared.map((index, n): [number, AssignmentNode] => [index, moved[n]!]))
+}
+
+/** The parser leaves backslashes in the alternatives of brace expansions. */
+function unescapeLiterals(word: unknown): void {
+  if (typeof word !== 'object' || word === null || !('parts' in word)) return
+  const node = word as WordNode
+  node.parts = node.parts.flatMap(part => {
+    if (part.type !== 'Literal' || !part.value.includes('\\')) return [part]
+    return part.value
+      .split(/(\\[^])/)
+      .filter(piece => piece !== '')
+      .map((piece): WordNode['parts'][number] => (piece.startsWith('\\') && piece.length === 2 ? { type: 'Escaped', value: piece[1]! } : { type: 'Literal', value: piece }))
+  })
+}
+
+/** Newlines within the quotes of a word. */
+function newlines(parts: WordNode['parts']): number {
+  let count = 0
+  for (const part of parts) {
+    if (part.type === 'DoubleQuoted') count += newlines(part.parts)
+    else if (part.type === 'SingleQuoted' || (part.type === 'Literal' && !part.value.startsWith(MARK_ARRAY))) count += part.value.split('\n').length - 1
+  }
+  return count
 }
 
 function correctWord(word: WordNode): void {
@@ -202,6 +234,16 @@ function correctWord(word: WordNode): void {
 function correctParameter(part: ParameterPart): void {
   const { operation } = part
   if (operation === null) return
+  if (operation.type === 'BadSubstitution') {
+    // ${x~} and ${x~~} change the case of letters
+    const match = /^((?:[A-Za-z_][A-Za-z0-9_]*|\d+|[@*])(?:\[[^]*\])?)(~~?)([^]*)$/.exec(operation.text)
+    if (match === null) return
+    part.parameter = match[1]!
+    const pattern = match[3] === '' ? null : parseWord(match[3]!)
+    const toggle: ToggleCase = { type: 'CaseModification', direction: 'upper', all: match[2] === '~~', pattern, toggle: true }
+    part.operation = toggle
+    return
+  }
   if (
     part.parameter === '#' &&
     operation.type === 'PatternRemoval' &&

@@ -1,6 +1,7 @@
 /** Commands as text, laid out as bash lays them out in `declare -f`, `jobs` and its messages. */
 import { hasMeta, needsAnsi, singleQuote } from './quote.ts'
 import {
+  arithmeticSource,
   type AssignmentNode,
   type CommandNode,
   type CompoundNode,
@@ -105,7 +106,7 @@ function partText(part: WordPart, quoted: boolean): string {
     case 'CommandSubstitution':
       return part.legacy ? `\`${scriptText(part.body)}\`` : `$(${scriptText(part.body)})`
     case 'ArithmeticExpansion':
-      return `$((${part.expression.originalText ?? ''}))`
+      return `$((${arithmeticSource(part.expression)}))`
     case 'ProcessSubstitution':
       return `${part.direction === 'input' ? '<' : '>'}(${scriptText(part.body)})`
     case 'BraceExpansion': {
@@ -124,7 +125,7 @@ function partText(part: WordPart, quoted: boolean): string {
 
 function parameterText(part: ParameterPart, quoted: boolean): string {
   const { parameter, operation } = part
-  const inner = (word: WordNode | null): string => (word === null ? '' : word.parts.map(each => partText(each, quoted)).join(''))
+  const inner = (word: WordNode | null): string => (word === null ? '' : word.parts.map(each => (each.type === 'Literal' && !quoted ? each.value : partText(each, quoted))).join(''))
   if (operation === null) return /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])$/.test(parameter) ? `$${parameter}` : `\${${parameter}}`
   const text = (op: NonNullable<ParameterPart['operation']>): string => {
     switch (op.type) {
@@ -137,7 +138,7 @@ function parameterText(part: ParameterPart, quoted: boolean): string {
       case 'UseAlternative':
         return `${op.checkEmpty ? ':' : ''}+${inner(op.word)}`
       case 'Substring':
-        return `:${op.offset.originalText ?? ''}${op.length === null ? '' : `:${op.length.originalText ?? ''}`}`
+        return `:${arithmeticSource(op.offset)}${op.length === null ? '' : `:${arithmeticSource(op.length)}`}`
       case 'PatternRemoval': {
         const sign = op.side === 'prefix' ? '#' : '%'
         return `${op.greedy ? sign + sign : sign}${inner(op.pattern)}`
@@ -184,6 +185,8 @@ class Printer {
   private indent = 0
   private inFunction: boolean
   private hereDocs: HereDocNode[] = []
+  /** bodies of here-documents put out so far */
+  private flushed = 0
 
   constructor(inFunction: boolean) {
     this.inFunction = inFunction
@@ -245,6 +248,7 @@ class Printer {
     if (this.hereDocs.length === 0) return false
     const docs = this.hereDocs
     this.hereDocs = []
+    this.flushed++
     for (const doc of docs) this.out += `\n${hereDocText(doc)}${doc.delimiter}`
     this.out += '\n'
     return true
@@ -274,6 +278,7 @@ class Printer {
 
   private inline(statements: readonly StatementNode[]): void {
     statements.forEach((statement, i) => {
+      const { flushed } = this
       this.printAndOr(statement)
       const last = i === statements.length - 1
       if (statement.background) {
@@ -289,7 +294,10 @@ class Printer {
         }
         return
       }
-      if (this.inFunction) {
+      if (this.inFunction && this.flushed > flushed) {
+        this.out += '\n'
+        this.spaces()
+      } else if (this.inFunction) {
         this.out += ';\n'
         this.spaces()
       } else this.out += '; '
@@ -384,8 +392,7 @@ class Printer {
         this.forLoop(command)
         return
       case 'CStyleFor': {
-        const text = (node: typeof command.init): string => node?.originalText ?? ''
-        this.out += `for ((${text(command.init)}; ${text(command.condition)}; ${text(command.update)}))\n`
+        this.out += `for ((${arithmeticSource(command.init)}; ${arithmeticSource(command.condition)}; ${arithmeticSource(command.update)}))\n`
         this.spaces()
         this.out += 'do\n'
         this.body(command.body)
@@ -412,7 +419,7 @@ class Printer {
         this.out += 'esac'
         return
       case 'ArithmeticCommand':
-        this.out += `((${command.expression.originalText ?? ''}))`
+        this.out += `((${arithmeticSource(command.expression)}))`
         return
       case 'ConditionalCommand':
         this.out += `[[ ${conditionText(command.expression)} ]]`

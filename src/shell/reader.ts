@@ -466,7 +466,7 @@ class CommandReader extends Lexer {
     if (!select && variable.kind === 'op' && variable.text === '(' && this.text[variable.start + 1] === '(') {
       this.take()
       const { line } = this
-      if (!this.arithmetic(this.pos + 1)) {
+      if (!this.arithmetic(this.pos + 1, false)) {
         if (!this.final) throw new Incomplete()
         throw new ShellSyntaxError('syntax error: arithmetic expression required', line, true)
       }
@@ -637,7 +637,7 @@ class CommandReader extends Lexer {
         return
       }
       if (close.kind === 'eof') this.conditionError(close)
-      throw new ShellSyntaxError(`unexpected token \`${close.text}', expected \`)'`, close.line, false, undefined)
+      throw new ShellSyntaxError(`unexpected token \`${close.text}', expected \`)'`, close.line, false, null)
     }
     if (token.kind !== 'word') this.conditionError(token)
     if (token.text === '!') {
@@ -647,7 +647,7 @@ class CommandReader extends Lexer {
     }
     if (token.text === ']]') {
       // bash 5.2 gives up without a word
-      throw new ShellSyntaxError('', token.line, false, undefined)
+      throw new ShellSyntaxError('', token.line, false, null)
     }
     this.take()
     if (token.plain && UNARY.test(token.text)) {
@@ -663,7 +663,7 @@ class CommandReader extends Lexer {
     if (operator.kind === 'eof' || operator.kind === 'newline') return
     if (!BINARY.has(operator.text)) {
       if (operator.kind === 'word') {
-        throw new ShellSyntaxError('conditional binary operator expected', operator.line, false, undefined)
+        throw new ShellSyntaxError('conditional binary operator expected', operator.line, false, null)
       }
       this.conditionError(operator)
     }

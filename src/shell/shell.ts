@@ -166,7 +166,7 @@ export class Shell {
       this.hash = new Map(parent.hash)
       this.positional = parent.positional
       this.name0 = parent.name0
-      this.jobs = new JobTable()
+      this.jobs = parent.jobs.fork()
       this.traps = parent.traps.fork()
       this.frames = parent.frames
       this.dirStack = [...parent.dirStack]

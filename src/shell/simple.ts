@@ -138,7 +138,6 @@ async function callWithin(sh: Shell, node: SimpleNode, words: readonly string[],
   try {
     if (temporary) await assignTemporarily(sh, node)
     if (sh.options.xtrace) await traceCommand(sh, node, words)
-    sh.lastArgument = words[words.length - 1]!
     if (node.redirections.length === 0) return await call()
     const saved = await redirect(sh, node.redirections)
     try {
@@ -148,6 +147,7 @@ async function callWithin(sh: Shell, node: SimpleNode, words: readonly string[],
     }
   } finally {
     sh.vars.unwind(depth)
+    sh.lastArgument = words[words.length - 1]!
   }
 }
 
@@ -216,6 +216,11 @@ async function runBuiltin(
       if (error instanceof ShellError && error.severity === 'command') {
         sh.line = line
         await sh.report(`${name}: ${error.message}`)
+        return error.status
+      }
+      if (error instanceof ShellError && error.severity === 'line') {
+        sh.line = line
+        await sh.report(error.message)
         return error.status
       }
       throw error

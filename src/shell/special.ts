@@ -49,8 +49,7 @@ export function importEnvironment(sh: Shell): void {
   if (vars.lookup('OLDPWD') === undefined) vars.setAttributes('OLDPWD', Attr.Export, 0)
   vars.assign('PIPESTATUS', ['0'])
   initial('_', vars.get('_') ?? encode(proc.argv[0] ?? 'bash'))
-  vars.setAttributes('BASH_ALIASES', Attr.Assoc, 0)
-  vars.setAttributes('BASH_CMDS', Attr.Assoc, 0)
+  initial('COMP_WORDBREAKS', ' \t\n"\'@><=;|&(:')
 }
 
 /** $PWD is believed where it leads to the working directory. */
@@ -73,7 +72,7 @@ function startDirectory(sh: Shell): string {
 export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
   const { vars } = sh
   /** what was unset, or never had its special meaning, stays ordinary in a copy */
-  const define = (name: string, get: () => string | string[] | Map<string, string>, set?: (value: string) => void, attrs = 0): void => {
+  const define = (name: string, get: () => string | string[] | Map<string, string> | undefined, set?: (value: string) => void, attrs = 0): void => {
     if (parent !== undefined && parent.vars.lookup(name)?.dynamic === undefined) return
     vars.define(name, set === undefined ? { get } : { get, set }, attrs)
   }
@@ -93,7 +92,6 @@ export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
     value => {
       sh.secondsStart = sh.proc.monotonic() - Number(value) * 1e9
     },
-    Attr.Integer,
   )
   define('EPOCHSECONDS', () => String(Math.floor(sh.proc.realtime() / 1e9)))
   define('EPOCHREALTIME', () => {
@@ -107,9 +105,13 @@ export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
   define('BASH_ARGV0', () => sh.name0, value => {
     sh.name0 = value
   })
-  define('FUNCNAME', () => (sh.frames.some(frame => frame.kind === 'function') ? frameList(sh, frame => frame.name, sh.setup.kind === 'script' ? 'main' : 'main') : []), () => {}, Attr.Array)
+  define('FUNCNAME', () => (sh.frames.some(frame => frame.kind === 'function') ? frameList(sh, frame => frame.name, 'main') : undefined), () => {}, Attr.Array)
   define('BASH_SOURCE', () => sources(sh), () => {}, Attr.Array)
   define('BASH_LINENO', () => frameList(sh, frame => String(frame.callLine), '0'), () => {}, Attr.Array)
+  define('BASH_ARGC', () => argumentLists(sh).map(list => String(list.length)), () => {}, Attr.Array)
+  define('BASH_ARGV', () => argumentLists(sh).flatMap(list => [...list].reverse()), () => {}, Attr.Array)
+  define('BASH_ALIASES', () => sh.aliases, () => {}, Attr.Assoc)
+  define('BASH_CMDS', () => new Map([...sh.hash].map(([name, entry]) => [name, entry.path])), () => {}, Attr.Assoc)
   define('DIRSTACK', () => [sh.pwd, ...sh.dirStack], () => {}, Attr.Array)
   define('HISTCMD', () => String(sh.history.length), undefined, Attr.Integer)
   define('SHELLOPTS', () => sh.options.shellopts, undefined, Attr.Readonly)
@@ -123,6 +125,12 @@ function frameList(sh: Shell, value: (frame: Shell['frames'][number]) => string,
   const list = sh.frames.map(value).reverse()
   if (sh.setup.kind === 'script') list.push(bottom)
   return list
+}
+
+/** Arguments of the running functions, the innermost first, and of the script. */
+function argumentLists(sh: Shell): (readonly string[])[] {
+  if (!sh.options.has('extdebug')) return sh.setup.kind === 'script' ? [sh.setup.positional ?? []] : []
+  return [...sh.frames.map(frame => frame.args).reverse(), sh.setup.positional ?? []]
 }
 
 function sources(sh: Shell): string[] {

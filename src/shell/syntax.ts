@@ -48,10 +48,18 @@ export type ParameterPart = PartNode<'ParameterExpansion'>
 export type ParameterOperation = NonNullable<ParameterPart['operation']>
 export type BraceItem = PartNode<'BraceExpansion'>['items'][number]
 
+/** ${x~}: letters change to the other case. */
+export type ToggleCase = Extract<ParameterOperation, { type: 'CaseModification' }> & { toggle?: true }
+
 /** Characters no script can hold (all its characters are bytes) that mark places in a text handed to the parser. */
 export const MARK_NOTHING = '\ue000'
 /** Stands, followed by a number, for an array assignment that is an argument of a declaration command. */
 export const MARK_ARRAY = '\ue001'
 export const SELECT_PREFIX = '__select__'
 export const COPROC_PREFIX = '__coproc__'
+/** @returns the text of an arithmetic expression, as written */
+export function arithmeticSource(node: ArithmeticNode | null): string {
+  return (node?.originalText ?? '').replaceAll(MARK_NOTHING, '')
+}
+
 export const NESTED_PREFIX = '__nested__'

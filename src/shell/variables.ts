@@ -18,7 +18,7 @@ export const Attr = {
 
 /** A variable whose value is made when it is read. */
 export interface Dynamic {
-  get(): string | string[] | Map<string, string>
+  get(): string | string[] | Map<string, string> | undefined
   /** absent: assignments are ignored */
   set?(value: string): void
 }

@@ -30,7 +30,7 @@ export function noteStatus(sh: Shell, status: WaitStatus, foreground?: Job): voi
 /** Waits for the next change of any child. @returns false where there is no child; 'signal' where a handler ran */
 export async function waitAny(sh: Shell, foreground?: Job): Promise<boolean | 'signal'> {
   try {
-    const status = await sh.proc.waitpid(-1, { untraced: true })
+    const status = await sh.proc.waitpid(-1, { untraced: sh.options.on('monitor') })
     if (status !== undefined) noteStatus(sh, status, foreground)
     return true
   } catch (error) {
@@ -44,12 +44,31 @@ export async function waitAny(sh: Shell, foreground?: Job): Promise<boolean | 's
 export async function reap(sh: Shell): Promise<void> {
   for (;;) {
     try {
-      const status = await sh.proc.waitpid(-1, { nohang: true, untraced: true })
+      const status = await sh.proc.waitpid(-1, { nohang: true, untraced: sh.options.on('monitor') })
       if (status === undefined) return
       noteStatus(sh, status)
     } catch (error) {
       if (isSysError(error, Errno.ECHILD, Errno.EINTR)) return
       throw error
+    }
+  }
+}
+
+/** How long after the shell itself killed a process it is not yet seen to be dead, ns. */
+const DYING = 2_000_000
+
+/** Takes note of jobs that have ended, but for those that the shell has only just killed: dying takes a moment. */
+export async function reapJobs(sh: Shell): Promise<void> {
+  const now = sh.proc.monotonic()
+  for (const job of sh.jobs.jobs) {
+    for (const process of job.processes) {
+      if (process.state !== 'running' || now - (sh.jobs.killed.get(process.pid) ?? Number.NEGATIVE_INFINITY) < DYING) continue
+      try {
+        const status = await sh.proc.waitpid(process.pid, { nohang: true, untraced: sh.options.on('monitor') })
+        if (status !== undefined) noteStatus(sh, status)
+      } catch (error) {
+        if (!isSysError(error, Errno.ECHILD, Errno.EINTR)) throw error
+      }
     }
   }
 }

@@ -70,8 +70,10 @@ export interface PollFd {
   readonly events: number
 }
 
-/** Names a network namespace to the machine: the open descriptor of an nsfs file. */
+/** unshare(2): a network namespace of one's own. */
 export const CLONE_NEWNET = 0x40000000
+/** unshare(2): a mount namespace of one's own, a copy of the present one. */
+export const CLONE_NEWNS = 0x00020000
 
 /** A running process, from the inside. */
 export interface Process {
@@ -192,13 +194,20 @@ export interface Process {
   }
 
   // namespaces
-  /** @param flags CLONE_NEWNET */
+  /** @param flags CLONE_NEWNET, CLONE_NEWNS */
   unshare(flags: number): void
-  /** Enters the network namespace of an open nsfs file (`/proc/PID/ns/net`, `/run/netns/NAME`); EINVAL for another file. */
+  /** Enters the namespace of an open nsfs file (`/proc/PID/ns/net`, `/run/netns/NAME`, `/proc/PID/ns/mnt`); EINVAL for another file. */
   setns(fd: number): void
-  /** Bind-mounts a file over another, as `mount --bind` does; an nsfs file keeps its namespace alive. */
-  mountBind(source: string, target: string): void
-  umount(target: string): void
+  /**
+   * Mounts a file system, or shows (MS_BIND), moves or changes a mount, see mount(2). A mounted nsfs file keeps its
+   * namespace alive.
+   * @param type of a new file system, '' with the other operations
+   * @param flags MS_…, see uapi/mount.ts
+   * @param data the file system's own options, separated by commas
+   */
+  mount(source: string, target: string, type: string, flags: number, data?: string): void
+  /** @param flags MNT_DETACH */
+  umount(target: string, flags?: number): void
 
   // sockets
   socket(domain: number, type: number, protocol: number): number

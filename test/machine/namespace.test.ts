@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Errno } from '../../src/uapi/errno.ts'
 import { O_CREAT, O_EXCL, O_RDONLY } from '../../src/uapi/fs.ts'
+import { MS_BIND } from '../../src/uapi/mount.ts'
 import { CLONE_NEWNET, type Process } from '../../src/uapi/process.ts'
 import { errnoOf, machine, run, text } from './harness.ts'
 
@@ -8,13 +9,13 @@ import { errnoOf, machine, run, text } from './harness.ts'
 async function addNetns(proc: Process, name: string): Promise<void> {
   if (!proc.access('/run/netns', 0)) {
     proc.mkdir('/run/netns')
-    proc.mountBind('/run/netns', '/run/netns')
+    proc.mount('/run/netns', '/run/netns', 'none', MS_BIND)
   }
   proc.close(proc.open(`/run/netns/${name}`, O_RDONLY | O_CREAT | O_EXCL, 0))
   await proc.waitpid(
     proc.fork(child => {
       child.unshare(CLONE_NEWNET)
-      child.mountBind('/proc/self/ns/net', `/run/netns/${name}`)
+      child.mount('/proc/self/ns/net', `/run/netns/${name}`, 'none', MS_BIND)
       return 0
     }),
   )
@@ -101,13 +102,13 @@ describe('nsfs mounts', () => {
     const errors: number[] = []
     await run(proc => {
       proc.mkdir('/run/netns')
-      proc.mountBind('/run/netns', '/run/netns')
+      proc.mount('/run/netns', '/run/netns', 'none', MS_BIND)
       proc.writeFile('/run/netns/x', '')
       errors.push(errnoOf(() => proc.rmdir('/run/netns')))
       proc.umount('/run/netns')
       errors.push(errnoOf(() => proc.stat('/run/netns/x')))
       errors.push(errnoOf(() => proc.umount('/run/netns')))
-      errors.push(errnoOf(() => proc.mountBind('/run/netns', '/run/netns/x')))
+      errors.push(errnoOf(() => proc.mount('/run/netns', '/run/netns/x', 'none', MS_BIND)))
       return 0
     })
     expect(errors).toEqual([Errno.EBUSY, 0, Errno.EINVAL, Errno.ENOTDIR])
@@ -135,7 +136,7 @@ describe('nsfs mounts', () => {
     await run(proc => {
       proc.setuid(1000)
       errors.push(errnoOf(() => proc.unshare(CLONE_NEWNET)))
-      errors.push(errnoOf(() => proc.mountBind('/tmp', '/mnt')))
+      errors.push(errnoOf(() => proc.mount('/tmp', '/mnt', 'none', MS_BIND)))
       errors.push(errnoOf(() => proc.sethostname('x')))
       return 0
     })

@@ -144,8 +144,7 @@ function flushDevice(br: NetBridge, ifindex: number, extack: NetlinkExtAck): num
   const place = placeOf(dev)
   if (place === undefined) return fail(Errno.EINVAL, 'Flush device is not a bridge or bridge port')
   if (place.br === br) return 0
-  if (place.port === undefined)
-    return fail(Errno.EINVAL, 'Flush bridge device does not match target bridge device')
+  if (place.port === undefined) return fail(Errno.EINVAL, 'Flush bridge device does not match target bridge device')
   return fail(Errno.EINVAL, 'Port belongs to a different bridge device')
 }
 
@@ -156,8 +155,7 @@ export function brFdbDelBulk(dev: NetDevice, msg: NeighMessage, extack: NetlinkE
   const { br, port } = place
   const { attrs } = msg
   const flags = msg.ndmFlags & ~(NTF_SELF | NTF_MASTER)
-  if ((flags & ~FLUSH_FLAGS) !== 0)
-    return extack.fail(-Errno.EINVAL, 'bridge: Unsupported fdb flush ndm flag bits set')
+  if ((flags & ~FLUSH_FLAGS) !== 0) return extack.fail(-Errno.EINVAL, 'bridge: Unsupported fdb flush ndm flag bits set')
   if ((msg.state & ~FLUSH_STATES) !== 0)
     return extack.fail(-Errno.EINVAL, 'bridge: Unsupported fdb flush ndm state bits set')
   let ifindex = port === undefined ? 0 : dev.ifindex

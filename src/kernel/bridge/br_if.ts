@@ -7,13 +7,7 @@ import { netdevRxHandlerRegister, netdevRxHandlerUnregister } from '../core/dev_
 import { netdevUpperDevLink, netdevUpperDevUnlink } from '../core/dev_upper.ts'
 import { ETH_ALEN, ETH_DATA_LEN, isValidEtherAddr } from '../core/ethernet.ts'
 import { netifOperUp } from '../core/link_watch.ts'
-import {
-  IFF_BRIDGE_PORT,
-  IFF_DONT_BRIDGE,
-  IFF_EBRIDGE,
-  IFF_UNICAST_FLT,
-  type NetDevice,
-} from '../core/net_device.ts'
+import { IFF_BRIDGE_PORT, IFF_DONT_BRIDGE, IFF_EBRIDGE, IFF_UNICAST_FLT, type NetDevice } from '../core/net_device.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { TSO_MAX_SIZE } from '../drivers/loopback.ts'
 import {

@@ -2,7 +2,7 @@
 import { Errno } from '../../uapi/errno.ts'
 import type { MdbEntry as MdbEntryMessage, MdbMessage } from '../../uapi/if_bridge.ts'
 import { NLM_F_REPLACE } from '../../uapi/netlink.ts'
-import { RTM_DELMDB, RTM_GETMDB, RTM_NEWMDB, type RtMessage } from '../../uapi/rtnetlink.ts'
+import { RTM_DELMDB, RTM_GETMDB, RTM_NEWMDB, RTPROT_STATIC, type RtMessage } from '../../uapi/rtnetlink.ts'
 import { AF_BRIDGE } from '../../uapi/socket.ts'
 import type { RtnlContext } from '../core/rtnetlink.ts'
 import type { Kernel } from '../kernel.ts'
@@ -79,7 +79,10 @@ function validGroup(entry: MdbEntryMessage, extack: RtnlContext['extack']): numb
     if (group[0] === 0xff && group[1] === 0x02 && isZero(group.subarray(2, 15)) && group[15] === 1)
       return fail('IPv6 entry group address is link-local all nodes')
     if (group[0] !== 0xff) return fail('IPv6 entry group address is not multicast')
-  } else if ((group[0]! & 1) === 0) return fail('L2 entry group is not multicast')
+  } else if (group.length === 6) {
+    if (entry.state !== 'permanent') return fail('Only permanent L2 entries allowed')
+    if ((group[0]! & 1) === 0) return fail('L2 entry group is not multicast')
+  }
   if (vid >= 0xfff) return fail('Invalid entry VLAN id')
   return 0
 }
@@ -130,11 +133,12 @@ function add(ctx: RtnlContext, msg: RtMessage): number {
   if (port?.state === BR_STATE_DISABLED && !permanent)
     return fail(Errno.EINVAL, 'Port is in disabled state and entry is not permanent')
   for (const vid of vids) {
-    const mdb = brMulticastNewGroup(br, entry.group, vid)
+    if (port === undefined && permanent) return fail(Errno.EINVAL, 'Flags are not allowed for host groups')
+    const mdb = brMulticastNewGroup(br, entry.group, vid, entry.source)
     if (mdb === undefined) return -Errno.E2BIG
     if (port === undefined) {
       if (mdb.hostJoined) return fail(Errno.EEXIST, 'Group is already joined by host')
-      brMulticastHostJoin(br, mdb, permanent)
+      brMulticastHostJoin(br, mdb)
       continue
     }
     const known = mdb.ports.find(each => each.port === port)
@@ -144,7 +148,7 @@ function add(ctx: RtnlContext, msg: RtMessage): number {
       if (permanent) br.del(known.timer)
       continue
     }
-    const joined = brMulticastNewPortGroup(br, mdb, port, permanent)
+    const joined = brMulticastNewPortGroup(br, mdb, port, permanent, RTPROT_STATIC)
     if (!permanent) br.mod(joined.timer, br.multicast.membershipInterval)
   }
   return 0
@@ -157,7 +161,11 @@ function del(ctx: RtnlContext, msg: RtMessage): number {
   const { br, entry, port, vids } = target
   if (!br.dev.running || !br.opt(BROPT_MULTICAST_ENABLED)) return -Errno.EINVAL
   for (const vid of vids) {
-    const mdb = br.multicast.mdb.find(entry.group, 0, entry.group.length, vid)
+    const { mdb: table } = br.multicast
+    const mdb =
+      entry.source === undefined
+        ? table.find(entry.group, 0, entry.group.length, vid)
+        : table.findSource(entry.group, vid, entry.source)
     if (mdb === undefined) return -Errno.EINVAL
     if (port === undefined) {
       if (!mdb.hostJoined) return -Errno.EINVAL

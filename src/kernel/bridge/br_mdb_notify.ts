@@ -18,6 +18,8 @@ export function mdbEntryMessage(br: NetBridge, entry: MdbEntry, port: MdbPortGro
     vid: entry.vid,
     flags: port?.fastLeave === true ? MDB_FLAGS_FAST_LEAVE : 0,
   }
+  if (entry.source !== undefined) message.source = entry.source.slice()
+  if (port !== undefined) message.rtprot = port.rtprot
   message.timer = br.timerValue(port === undefined ? entry.hostTimer : port.timer)
   return message
 }

@@ -4,7 +4,8 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../../uapi/if.ts'
-import { TICK_NSEC, Timer } from '../core/clock.ts'
+import { RTPROT_KERNEL } from '../../uapi/rtnetlink.ts'
+import { HZ, TICK_NSEC, Timer } from '../core/clock.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import {
   BR_CB_IGMP,
@@ -12,6 +13,8 @@ import {
   BR_MULTICAST_FAST_LEAVE,
   BR_STATE_DISABLED,
   BROPT_MULTICAST_ENABLED,
+  clockToJiffies,
+  jiffiesToClock,
   type NetBridge,
   type NetBridgePort,
 } from './br.ts'
@@ -25,6 +28,7 @@ import {
   MdbEntry,
   type MdbPortGroup,
   type SnoopFamily,
+  type SnoopValues,
 } from './br_multicast_ctx.ts'
 import {
   brMulticastQuery,
@@ -130,15 +134,20 @@ function dropIfEmpty(br: NetBridge, entry: MdbEntry): void {
 }
 
 /** @returns the entry of a group, made where it is missing; undefined where the table is full (br_multicast_new_group) */
-export function brMulticastNewGroup(br: NetBridge, group: Uint8Array, vid: number): MdbEntry | undefined {
+export function brMulticastNewGroup(
+  br: NetBridge,
+  group: Uint8Array,
+  vid: number,
+  source?: Uint8Array,
+): MdbEntry | undefined {
   const { mdb, hashMax } = br.multicast
-  const known = mdb.find(group, 0, group.length, vid)
+  const known = source === undefined ? mdb.find(group, 0, group.length, vid) : mdb.findSource(group, vid, source)
   if (known !== undefined) return known
   if (mdb.size >= hashMax) {
     br.toggle(BROPT_MULTICAST_ENABLED, false)
     return undefined
   }
-  const entry = new MdbEntry(group, vid, each => hostExpired(br, each))
+  const entry = new MdbEntry(group, vid, each => hostExpired(br, each), source)
   mdb.insert(entry)
   return entry
 }
@@ -152,31 +161,34 @@ export function brMulticastDelGroup(br: NetBridge, entry: MdbEntry, group: MdbPo
   dropIfEmpty(br, entry)
 }
 
-/** Adds a port to a group. @param permanent until it is taken out by hand */
+/** Adds a port to a group. @param permanent until it is taken out by hand @param rtprot RTPROT_…: who did it */
 export function brMulticastNewPortGroup(
   br: NetBridge,
   entry: MdbEntry,
   port: NetBridgePort,
   permanent: boolean,
+  rtprot: number = RTPROT_KERNEL,
 ): MdbPortGroup {
   const group: MdbPortGroup = {
     port,
     permanent,
+    rtprot,
     fastLeave: (port.flags & BR_MULTICAST_FAST_LEAVE) !== 0,
     timer: new Timer(() => brMulticastDelGroup(br, entry, group)),
   }
-  entry.ports.unshift(group)
+  const after = entry.ports.findIndex(each => each.port.portNo > port.portNo)
+  entry.ports.splice(after < 0 ? entry.ports.length : after, 0, group)
   brMdbNotify(br, entry, group, true)
   return group
 }
 
 /** The bridge itself joins a group (br_multicast_host_join). */
-export function brMulticastHostJoin(br: NetBridge, entry: MdbEntry, permanent: boolean): void {
+export function brMulticastHostJoin(br: NetBridge, entry: MdbEntry): void {
   if (!entry.hostJoined) {
     entry.hostJoined = true
     brMdbNotify(br, entry, undefined, true)
   }
-  if (!permanent) br.mod(entry.hostTimer, br.multicast.membershipInterval)
+  br.mod(entry.hostTimer, br.multicast.membershipInterval)
 }
 
 /** It leaves it. */
@@ -190,7 +202,7 @@ function addGroup(br: NetBridge, port: NetBridgePort | undefined, group: Uint8Ar
   const entry = brMulticastNewGroup(br, group, vid)
   if (entry === undefined) return
   if (port === undefined) {
-    brMulticastHostJoin(br, entry, false)
+    brMulticastHostJoin(br, entry)
     return
   }
   const known = entry.ports.find(each => each.port === port) ?? brMulticastNewPortGroup(br, entry, port, false)
@@ -393,17 +405,39 @@ export function brMulticastSetQuerier(br: NetBridge, on: boolean): void {
   startQuerier(br)
 }
 
-/** @returns whether a value is a version of IGMP (2, 3) that may be set */
-export function brMulticastSetIgmpVersion(br: NetBridge, version: number): number {
+/** Sets the version of IGMP, 2 or 3. @param values the bridge's or a VLAN's */
+export function brMulticastSetIgmpVersion(values: SnoopValues, version: number): number {
   if (version !== 2 && version !== 3) return -Errno.EINVAL
-  br.multicast.igmpVersion = version
+  values.igmpVersion = version
   return 0
 }
 
 /** Sets the version of MLD, 1 or 2. */
-export function brMulticastSetMldVersion(br: NetBridge, version: number): number {
+export function brMulticastSetMldVersion(values: SnoopValues, version: number): number {
   if (version !== 1 && version !== 2) return -Errno.EINVAL
-  br.multicast.mldVersion = version
+  values.mldVersion = version
+  return 0
+}
+
+/** Shortest interval of queries, jiffies. */
+const MIN_QUERY_INTERVAL = HZ
+
+/** Sets an interval of queries, not below a second (br_multicast_set_query_intvl). @param values the bridge's or a VLAN's */
+export function brSetQueryInterval(
+  br: NetBridge,
+  field: 'queryInterval' | 'startupQueryInterval',
+  value: number,
+  values: SnoopValues = br.multicast,
+): number {
+  const t = clockToJiffies(value)
+  if (t < MIN_QUERY_INTERVAL) {
+    const what = field === 'queryInterval' ? 'query interval' : 'startup query interval'
+    br.log(
+      6,
+      `trying to set multicast ${what} below minimum, setting to ${jiffiesToClock(MIN_QUERY_INTERVAL)} (${(MIN_QUERY_INTERVAL * 1000) / HZ}ms)`,
+    )
+  }
+  values[field] = Math.max(t, MIN_QUERY_INTERVAL)
   return 0
 }
 

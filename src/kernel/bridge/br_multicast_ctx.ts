@@ -1,5 +1,6 @@
 /** What multicast snooping holds: groups and who wants them (the multicast database), routers, queriers, and its times. */
 import { HZ, Timer } from '../core/clock.ts'
+import { etherAddrEqual } from '../core/ethernet.ts'
 import type { NetBridgePort } from './br.ts'
 
 /** MDB_RTR_TYPE_…: whether a multicast router is behind a port. */
@@ -13,6 +14,8 @@ export interface MdbPortGroup {
   readonly port: NetBridgePort
   permanent: boolean
   fastLeave: boolean
+  /** RTPROT_…: who added it */
+  rtprot: number
   readonly timer: Timer
 }
 
@@ -21,16 +24,19 @@ export class MdbEntry {
   /** 4 bytes IPv4, 16 bytes IPv6, 6 bytes a link-layer group */
   readonly group: Uint8Array
   readonly vid: number
-  /** newest first */
+  /** only what this sender sends, undefined: whoever does */
+  readonly source: Uint8Array | undefined
+  /** by port number */
   readonly ports: MdbPortGroup[] = []
   /** the bridge itself wants it */
   hostJoined = false
   readonly hostTimer: Timer
   next: MdbEntry | undefined
 
-  constructor(group: Uint8Array, vid: number, hostExpired: (entry: MdbEntry) => void) {
+  constructor(group: Uint8Array, vid: number, hostExpired: (entry: MdbEntry) => void, source?: Uint8Array) {
     this.group = group.slice()
     this.vid = vid
+    this.source = source?.slice()
     this.hostTimer = new Timer(() => hostExpired(this))
   }
 }
@@ -52,11 +58,24 @@ export class MdbTable {
     let entry = this.buckets[bucketOf(buf, at, length, vid)]
     for (; entry !== undefined; entry = entry.next) {
       const { group } = entry
-      if (entry.vid !== vid || group.length !== length) continue
+      if (entry.vid !== vid || group.length !== length || entry.source !== undefined) continue
       let i = 0
       while (i < length && group[i] === buf[at + i]) i++
       if (i === length) return entry
     }
+    return undefined
+  }
+
+  /** @returns the entry of a group for one sender */
+  findSource(group: Uint8Array, vid: number, source: Uint8Array): MdbEntry | undefined {
+    for (const entry of this.all)
+      if (
+        entry.source !== undefined &&
+        entry.vid === vid &&
+        etherAddrEqual(entry.group, group) &&
+        etherAddrEqual(entry.source, source)
+      )
+        return entry
     return undefined
   }
 
@@ -113,12 +132,9 @@ export class SnoopFamily {
   readonly routerTimer = new Timer(NOTHING)
 }
 
-/** Snooping of a bridge; times in jiffies. */
-export class BrMulticast {
-  readonly mdb = new MdbTable()
-  router = MDB_RTR_TYPE_TEMP_QUERY
+/** Values of snooping, of a bridge or of one of its VLANs; times in jiffies. */
+export class SnoopValues {
   querier = false
-  hashMax = 4096
   lastMemberCount = 2
   startupQueryCount = 2
   lastMemberInterval = HZ
@@ -129,6 +145,23 @@ export class BrMulticast {
   startupQueryInterval = Math.floor((125 * HZ) / 4)
   igmpVersion = 2
   mldVersion = 1
+}
+
+/** Values of snooping in one VLAN of a bridge. */
+export class VlanSnoopValues extends SnoopValues {
+  enabled = true
+
+  /** @returns whether a neighbouring VLAN may be listed together with this one */
+  same(other: VlanSnoopValues): boolean {
+    return (Object.keys(this) as (keyof VlanSnoopValues)[]).every(key => this[key] === other[key])
+  }
+}
+
+/** Snooping of a bridge. */
+export class BrMulticast extends SnoopValues {
+  readonly mdb = new MdbTable()
+  router = MDB_RTR_TYPE_TEMP_QUERY
+  hashMax = 4096
   readonly ip4 = new SnoopFamily()
   readonly ip6 = new SnoopFamily()
 }

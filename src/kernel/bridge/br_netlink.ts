@@ -18,7 +18,7 @@ import { devGetIflink } from '../core/link_watch.ts'
 import type { NetDevice, RtnlLinkOps } from '../core/net_device.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import { slaveChangeData } from '../core/rtnl_state.ts'
-import { bridgeOf, type NetBridge, type NetBridgePort, portOf } from './br.ts'
+import { BR_VLAN_TUNNEL, bridgeOf, type NetBridge, type NetBridgePort, portOf } from './br.ts'
 import { brDevDelete, brDevSetup } from './br_device.ts'
 import { brChange, brFillInfo, brValidate } from './br_netlink_bridge.ts'
 import { brSetport, portAttrs } from './br_netlink_port.ts'
@@ -34,6 +34,7 @@ import {
   type VlanGroup,
 } from './br_vlan_group.ts'
 import { brVlanNotify, vlanInfoFlags } from './br_vlan_netlink.ts'
+import { changeTunnels, tunnelsOf } from './br_vlan_tunnel.ts'
 
 const VLAN_VID_MASK = 0xfff
 
@@ -72,8 +73,12 @@ export function brFillIfinfo(
   if (port !== undefined && type === RTM_NEWLINK) attrs.protinfo = portAttrs(port)
   if ((filter & (RTEXT_FILTER_BRVLAN | RTEXT_FILTER_BRVLAN_COMPRESSED)) !== 0) {
     const group = port === undefined ? br.vlans : port.vlans
-    if (group !== undefined && group.count > 0)
-      attrs.afSpec = { bridge: { vlans: vlansOf(group, (filter & RTEXT_FILTER_BRVLAN_COMPRESSED) !== 0) } }
+    if (group !== undefined && group.count > 0) {
+      const compressed = (filter & RTEXT_FILTER_BRVLAN_COMPRESSED) !== 0
+      const spec: BridgeAfSpec = { vlans: vlansOf(group, compressed) }
+      if (port !== undefined && (port.flags & BR_VLAN_TUNNEL) !== 0) spec.tunnels = tunnelsOf(group)
+      attrs.afSpec = { bridge: spec }
+    }
   }
   return {
     type,
@@ -195,18 +200,26 @@ export function brSetlink(dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAc
     rc = done.rc
     if (done.changed) changed = true
   }
+  if (rc === 0 && vlans?.tunnels !== undefined) {
+    rc = changeTunnels(port, vlans.tunnels, true)
+    if (rc === 0) changed = true
+  }
   if (changed) brIfinfoNotify(true, port ?? br)
   return rc
 }
 
-/** Takes VLANs away (br_dellink). */
+/** Takes VLANs away, or the tunnel keys of some (br_dellink). */
 export function brDellink(dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck): number {
-  const vlans = msg.attrs.afSpec?.bridge?.vlans
-  if (vlans === undefined) return 0
+  const spec = msg.attrs.afSpec?.bridge
+  if (spec === undefined) return 0
   const port = portOf(dev)
   const br = port?.br ?? bridgeOf(dev)
   if (br === undefined) return -Errno.EINVAL
-  const { rc, changed } = applyVlans(br, port, vlans, false, extack)
+  let { rc, changed } = applyVlans(br, port, spec.vlans ?? [], false, extack)
+  if (rc === 0 && spec.tunnels !== undefined) {
+    rc = changeTunnels(port, spec.tunnels, false)
+    if (rc === 0) changed = true
+  }
   if (changed) brIfinfoNotify(true, port ?? br)
   return rc
 }

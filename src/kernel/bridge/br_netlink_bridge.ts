@@ -2,7 +2,6 @@
 import { Errno } from '../../uapi/errno.ts'
 import type { BridgeData } from '../../uapi/if_link.ts'
 import { ethTypeVlan } from '../8021q/vlan_dev.ts'
-import { HZ } from '../core/clock.ts'
 import type { NetlinkExtAck } from '../core/rtnetlink.ts'
 import {
   BROPT_GROUP_ADDR_SET,
@@ -27,6 +26,7 @@ import {
   brMulticastSetMldVersion,
   brMulticastSetQuerier,
   brMulticastSetRouter,
+  brSetQueryInterval,
 } from './br_multicast.ts'
 import { brMulticastToggle } from './br_multicast_toggle.ts'
 import { brSetAgeingTime, brSetForwardDelay, brSetHelloTime, brSetMaxAge } from './br_stp.ts'
@@ -44,8 +44,6 @@ import {
 const GROUPFWD_RESTRICTED = 0x0007
 /** The resizable hash never chains more than this. */
 const HASH_ELASTICITY = 16
-/** Shortest interval of queries, jiffies. */
-const MIN_QUERY_INTERVAL = HZ
 /** Bits of IFLA_BR_MULTI_BOOLOPT. */
 const BOOLOPT_NO_LL_LEARN = 1 << 0
 const BOOLOPT_MCAST_VLAN_SNOOPING = 1 << 1
@@ -110,24 +108,6 @@ function snoopTime(name: keyof BridgeData, field: SnoopTime): Step {
     })
 }
 
-/** Sets an interval of queries, not below a second (br_multicast_set_query_intvl). */
-export function brSetQueryInterval(
-  br: NetBridge,
-  field: 'queryInterval' | 'startupQueryInterval',
-  value: number,
-): number {
-  const t = clockToJiffies(value)
-  if (t < MIN_QUERY_INTERVAL) {
-    const what = field === 'queryInterval' ? 'query interval' : 'startup query interval'
-    br.log(
-      6,
-      `trying to set multicast ${what} below minimum, setting to ${jiffiesToClock(MIN_QUERY_INTERVAL)} (${(MIN_QUERY_INTERVAL * 1000) / HZ}ms)`,
-    )
-  }
-  br.multicast[field] = Math.max(t, MIN_QUERY_INTERVAL)
-  return 0
-}
-
 function boolopts(br: NetBridge, { value, mask }: { value: number; mask: number }, extack: NetlinkExtAck): number {
   if ((mask & BOOLOPT_NO_LL_LEARN) !== 0) br.toggle(BROPT_NO_LL_LEARN, (value & BOOLOPT_NO_LL_LEARN) !== 0)
   if ((mask & BOOLOPT_MCAST_VLAN_SNOOPING) !== 0) {
@@ -174,8 +154,8 @@ const STEPS: readonly Step[] = [
   snoopTime('mcastQueryResponseIntvl', 'queryResponseInterval'),
   when('mcastStartupQueryIntvl', (br, value) => brSetQueryInterval(br, 'startupQueryInterval', value)),
   option('mcastStatsEnabled', BROPT_MULTICAST_STATS_ENABLED),
-  when('mcastIgmpVersion', brMulticastSetIgmpVersion),
-  when('mcastMldVersion', brMulticastSetMldVersion),
+  when('mcastIgmpVersion', (br, value) => brMulticastSetIgmpVersion(br.multicast, value)),
+  when('mcastMldVersion', (br, value) => brMulticastSetMldVersion(br.multicast, value)),
   option('nfCallIptables', BROPT_NF_CALL_IPTABLES),
   option('nfCallIp6tables', BROPT_NF_CALL_IP6TABLES),
   option('nfCallArptables', BROPT_NF_CALL_ARPTABLES),

@@ -29,6 +29,7 @@ import { brPortFlagsChange, nbpBackupChange } from './br_if.ts'
 import { brMulticastSetPortRouter } from './br_multicast.ts'
 import { brPortStateSelection, brSetState } from './br_stp.ts'
 import { brStpSetPathCost, brStpSetPortPriority } from './br_stp_if.ts'
+import { flushTunnels } from './br_vlan_tunnel.ts'
 
 /** Pause, slow protocols and 802.1X frames are never forwarded, whatever a port's mask says (BR_GROUPFWD_MACPAUSE). */
 const GROUPFWD_MACPAUSE = 0x0002
@@ -106,6 +107,7 @@ function setFlags(port: NetBridgePort, attrs: BridgePortAttrs): void {
     if (value !== 0) port.flags |= flag
     else port.flags &= ~flag
   }
+  if ((old & ~port.flags & BR_VLAN_TUNNEL) !== 0) flushTunnels(port.vlans)
   brPortFlagsChange(port, old ^ port.flags)
 }
 

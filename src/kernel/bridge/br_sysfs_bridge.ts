@@ -22,9 +22,10 @@ import {
   brMulticastSetMldVersion,
   brMulticastSetQuerier,
   brMulticastSetRouter,
+  brSetQueryInterval,
 } from './br_multicast.ts'
 import { brMulticastToggle } from './br_multicast_toggle.ts'
-import { brSetGroupAddr, brSetGroupFwdMask, brSetQueryInterval } from './br_netlink_bridge.ts'
+import { brSetGroupAddr, brSetGroupFwdMask } from './br_netlink_bridge.ts'
 import { brSetAgeingTime, brSetForwardDelay, brSetHelloTime, brSetMaxAge } from './br_stp.ts'
 import { brStpSetBridgePriority, brStpSetEnabled } from './br_stp_if.ts'
 import { type BrAttribute, flushAttribute, showAttribute, storeAttribute } from './br_sysfs.ts'
@@ -127,11 +128,19 @@ export function bridgeAttributes(br: NetBridge): BrAttribute[] {
     time('hello_time', () => br.helloTime, brSetHelloTime),
     timer('hello_timer', 'helloTimer'),
     time('max_age', () => br.maxAge, brSetMaxAge),
-    number('multicast_igmp_version', () => m.igmpVersion, brMulticastSetIgmpVersion),
+    number(
+      'multicast_igmp_version',
+      () => m.igmpVersion,
+      (b, value) => brMulticastSetIgmpVersion(b.multicast, value),
+    ),
     count('multicast_last_member_count', 'lastMemberCount'),
     snoopTime('multicast_last_member_interval', 'lastMemberInterval'),
     snoopTime('multicast_membership_interval', 'membershipInterval'),
-    number('multicast_mld_version', () => m.mldVersion, brMulticastSetMldVersion),
+    number(
+      'multicast_mld_version',
+      () => m.mldVersion,
+      (b, value) => brMulticastSetMldVersion(b.multicast, value),
+    ),
     number(
       'multicast_querier',
       () => (m.querier ? 1 : 0),

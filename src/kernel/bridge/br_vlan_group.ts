@@ -1,4 +1,5 @@
 /** The VLANs of a bridge or of a port: which it belongs to, and which an untagged frame belongs to (PVID). */
+import { MDB_RTR_TYPE_TEMP_QUERY, VlanSnoopValues } from './br_multicast_ctx.ts'
 
 /** Flags of an entry (BRIDGE_VLAN_INFO_…). */
 export const BRIDGE_VLAN_INFO_MASTER = 1 << 0
@@ -33,6 +34,12 @@ export class BridgeVlan {
   readonly master: BridgeVlan | undefined
   /** ports, and the bridge itself, that need a bridge's entry */
   refs = 0
+  /** MDB_RTR_TYPE_…: whether a multicast router is there, in this VLAN */
+  mcastRouter = MDB_RTR_TYPE_TEMP_QUERY
+  /** the tunnel key its frames have on a port that is a tunnel */
+  tunnelId: number | undefined
+  /** values of snooping, of the bridge's entries */
+  readonly snooping = new VlanSnoopValues()
 
   constructor(vid: number, flags: number, master: BridgeVlan | undefined, stats: VlanStats) {
     this.vid = vid

@@ -175,3 +175,23 @@ export function devUcUnsync(lower: NetDevice, upper: NetDevice): void {
   unsync(lower.uc, upper.uc)
   devSetRxMode(lower)
 }
+
+/** Hands addresses on to one of several devices below (__hw_addr_sync_multiple). */
+function syncMultiple(to: HwAddrList, from: HwAddrList): void {
+  for (const entry of [...from.entries.values()]) {
+    if (entry.refs === entry.syncCount) unsyncEntry(to, from, entry)
+    else if (entry.syncCount === 0 || (find(to, entry.address)?.synced ?? 0) === 0) syncEntry(to, entry)
+  }
+}
+
+/** Hands an upper device's multicast addresses on to one of the devices below it (dev_mc_sync_multiple). */
+export function devMcSyncMultiple(lower: NetDevice, upper: NetDevice): void {
+  syncMultiple(lower.mc, upper.mc)
+  devSetRxMode(lower)
+}
+
+/** Hands an upper device's unicast addresses on to one of the devices below it (dev_uc_sync_multiple). */
+export function devUcSyncMultiple(lower: NetDevice, upper: NetDevice): void {
+  syncMultiple(lower.uc, upper.uc)
+  devSetRxMode(lower)
+}

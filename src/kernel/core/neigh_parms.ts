@@ -3,7 +3,7 @@
  * table's own defaults, from which a new device copies. See arp(7) and ip-sysctl, /proc/sys/net/ipv4/neigh.
  */
 import { NSEC_PER_SEC } from './clock.ts'
-import type { NeighTable } from './neighbour.ts'
+import type { NeighTable } from './neigh_table.ts'
 import type { NetDevice } from './net_device.ts'
 
 /** Places in `NeighParms.data`. Times are in ns, lengths in packets or bytes as named. */

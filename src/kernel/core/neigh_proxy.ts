@@ -4,7 +4,7 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import { NEIGH_VAR_PROXY_DELAY, NEIGH_VAR_PROXY_QLEN, type NeighParms } from './neigh_parms.ts'
-import type { NeighTable } from './neighbour.ts'
+import type { NeighTable } from './neigh_table.ts'
 import type { NetDevice } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { SkBuff } from './skbuff.ts'

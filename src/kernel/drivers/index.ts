@@ -10,10 +10,13 @@ import type { Kernel } from '../kernel.ts'
 import { dummyLinkOps } from './dummy.ts'
 import { e1000eProbe } from './e1000e.ts'
 import { ifbLinkOps } from './ifb.ts'
+import { ipvlanModule, ipvtapModule } from './ipvlan/ipvlan_netlink.ts'
 import { loopbackNetInit } from './loopback.ts'
 import { macvlanModule, macvtapModule } from './macvlan/macvlan_netlink.ts'
+import { linkModules } from './modules.ts'
 import { tunLinkOps, tunSysfs } from './tun.ts'
 import { vethLinkOps } from './veth.ts'
+import { vrfModule } from './vrf.ts'
 
 /** PCI device number of the first network card. */
 const FIRST_SLOT = 5
@@ -31,7 +34,9 @@ function probeNics(kernel: Kernel, net: Net): void {
 export function driversInit(kernel: Kernel): void {
   for (const ops of [vethLinkOps, dummyLinkOps, ifbLinkOps, tunLinkOps]) registerLinkOps(kernel, ops)
   vlanCoreInit(kernel)
-  for (const module of [vlanModule, bridgeModule, macvlanModule, macvtapModule]) registerModule(kernel, module)
+  for (const module of [vlanModule, bridgeModule, macvlanModule, macvtapModule, ipvlanModule, ipvtapModule, vrfModule])
+    registerModule(kernel, module)
+  for (const module of linkModules) registerModule(kernel, module)
   registerNetSysfs(kernel, tunSysfs)
   // the last to be registered is the first to leave: devices go before the subsystems that use them
   kernel.registerPernet({

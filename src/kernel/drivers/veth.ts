@@ -2,7 +2,7 @@
 import { Errno } from '../../uapi/errno.ts'
 import { IFF_UP } from '../../uapi/if.ts'
 import { linkData } from '../../uapi/if_link.ts'
-import type { LinkMessage } from '../../uapi/rtnetlink.ts'
+import type { LinkAttrs, LinkMessage } from '../../uapi/rtnetlink.ts'
 import { registerNetdevice, unregisterNetdevice } from '../core/dev_core.ts'
 import { isSkbForwardable, skbScrubPacket } from '../core/dev_forward.ts'
 import {
@@ -162,6 +162,12 @@ function validate(msg: LinkMessage, extack: NetlinkExtAck): number {
   return mtu !== undefined && (mtu < ETH_MIN_MTU || mtu > ETH_MAX_MTU) ? -Errno.EINVAL : 0
 }
 
+/** One queue of the many is in use unless the request names a number (veth_init_queues). */
+function initQueues(dev: NetDevice, attrs: LinkAttrs): void {
+  if (attrs.numTxQueues === undefined) dev.realNumTxQueues = 1
+  if (attrs.numRxQueues === undefined) dev.realNumRxQueues = 1
+}
+
 function newlink(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkExtAck, ctx: RtnlContext): number {
   const given = linkData(msg.attrs.linkinfo, 'veth')?.peer
   // without a peer of its own the request describes both ends, but for the name
@@ -179,6 +185,7 @@ function newlink(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkE
   if (given === undefined || given.attrs.address === undefined) ethHwAddrRandom(peer)
   // an index for the peer counts only where the device itself is given one
   if (given !== undefined && dev.ifindex !== 0) peer.ifindex = given.index
+  initQueues(peer, peerMsg.attrs)
   let rc = registerNetdevice(peer)
   if (rc < 0) return rc
   netifCarrierOff(peer)
@@ -189,6 +196,7 @@ function newlink(srcNet: Net, dev: NetDevice, msg: LinkMessage, extack: NetlinkE
   }
   if (msg.attrs.address === undefined) ethHwAddrRandom(dev)
   if (msg.attrs.ifname === undefined || msg.attrs.ifname === '') dev.name = `${vethLinkOps.kind}%d`
+  initQueues(dev, msg.attrs)
   rc = registerNetdevice(dev)
   if (rc < 0) {
     unregisterNetdevice(peer)

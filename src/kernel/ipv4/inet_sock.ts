@@ -11,12 +11,13 @@ import {
   IP_PMTUDISC_DONT,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
+  type ReceivedMessage,
   SOL_IP,
   type Sockaddr,
   type SockaddrIn,
 } from '../../uapi/socket.ts'
 import type { Net } from '../core/net_namespace.ts'
-import { type OptionResult, Sock } from '../core/sock.ts'
+import { type OptionResult, Sock, TCP_CLOSE, TCP_SYN_SENT } from '../core/sock.ts'
 import type { Cred, OptionValue } from '../core/socket.ts'
 import { RTAX_MTU } from './fib_metrics.ts'
 import type { IpOptions } from './ip_options.ts'
@@ -36,6 +37,9 @@ export const IP_CMSG_RETOPTS = 16
 
 /** No ancillary data. */
 export const NO_CONTROL: AncillaryData = {}
+
+/** What a socket that was shut down for receiving gives. */
+export const END_OF_FILE: ReceivedMessage = { data: new Uint8Array(0), length: 0, flags: 0, control: NO_CONTROL }
 
 /** A group a socket is a member of (`ip_mc_socklist`). */
 export interface IpMcMembership {
@@ -152,8 +156,14 @@ export abstract class InetSock extends Sock {
   }
 
   getpeername(): Sockaddr | number {
-    if (this.dport === 0) return -Errno.ENOTCONN
+    if (this.dport === 0 || this.state === TCP_CLOSE || this.state === TCP_SYN_SENT) return -Errno.ENOTCONN
     return { family: AF_INET, addr: this.daddr, port: this.dport }
+  }
+
+  /** A socket without a peer is shut down as well, with an error (inet_shutdown). */
+  override shutdown(how: number): number {
+    const rc = super.shutdown(how)
+    return rc === 0 && this.state === TCP_CLOSE ? -Errno.ENOTCONN : rc
   }
 
   /**

@@ -2,6 +2,7 @@
 import { Errno } from '../../uapi/errno.ts'
 import { RTN_MULTICAST } from '../../uapi/rtnetlink.ts'
 import { IP_PMTUDISC_DO, IP_PMTUDISC_PROBE } from '../../uapi/socket.ts'
+import { NETIF_F_SG } from '../core/features.ts'
 import type { SkBuff } from '../core/skbuff.ts'
 import { skbTruesize } from '../core/truesize.ts'
 import { RTAX_HOPLIMIT } from './fib_metrics.ts'
@@ -27,10 +28,20 @@ import { ipOptionsBuild } from './ip_options.ts'
 import { ipLocalError } from './ip_sockglue.ts'
 import type { IpcmCookie } from './ipcm.ts'
 import { IP_MAX_MTU, IPV4_MIN_MTU, type Rtable } from './rtable.ts'
+import { IPSTATS_MIB_OUTDISCARDS, ipInc } from './snmp.ts'
 
 /** @returns the TTL of a socket's packets by a route (ip_select_ttl) */
 export function ipSelectTtl(sk: InetSock, rt: Rtable): number {
   return sk.ucTtl >= 0 ? sk.ucTtl : rt.metric(RTAX_HOPLIMIT)
+}
+
+/** Largest buffer that a socket's packet gets in one piece, bytes (SKB_MAX_ALLOC). */
+const SKB_MAX_ALLOC = 4 * 4096 - 320
+
+/** @returns what a packet is charged: a large one is made of pages, if its device can gather them */
+function sendTruesize(rt: Rtable, overhead: number, length: number): number {
+  if (overhead + length < SKB_MAX_ALLOC || (rt.dev.features & NETIF_F_SG) === 0) return skbTruesize(overhead + length)
+  return skbTruesize(overhead) + length
 }
 
 /** What a packet's control block says of the socket that sends it. */
@@ -66,11 +77,14 @@ export function ipMakeSkb(
     return -Errno.EMSGSIZE
   }
   const rc = sk.mayAllocSend()
-  if (rc !== 0) return rc
+  if (rc !== 0) {
+    ipInc(sk.net, IPSTATS_MIB_OUTDISCARDS)
+    return rc
+  }
 
   const reserved = dev.llReserved
   const skb = sk.net.kernel.skbs.alloc(reserved + hlen + length)
-  skb.truesize = skbTruesize(reserved + 15 + hlen + length)
+  skb.truesize = sendTruesize(rt, reserved + 15 + hlen, length)
   skb.reserve(reserved)
   const at = skb.put(hlen + length)
   skb.networkHeader = at

@@ -47,7 +47,7 @@ import {
   RTO_ONLINK,
   sendDevice,
 } from './inet_bind.ts'
-import { InetSock, sockaddrIn } from './inet_sock.ts'
+import { END_OF_FILE, InetSock, sockaddrIn } from './inet_sock.ts'
 import { get16, get32, OFF_DADDR, OFF_SADDR, put16 } from './ip.ts'
 import { ipMakeSkb } from './ip_make_skb.ts'
 import { ipSendSkb, ipv4ConfirmNeigh } from './ip_output.ts'
@@ -237,7 +237,7 @@ export class PingSock extends InetSock {
     if ((flags & MSG_ERRQUEUE) !== 0) return ipRecvError(this, max)
     const peek = (flags & MSG_PEEK) !== 0
     const skb = this.recvSkb(peek)
-    if (typeof skb === 'number') return skb
+    if (typeof skb === 'number') return skb === 0 ? END_OF_FILE : skb
     const { buf, data, tail, networkHeader } = skb
     const length = tail - data
     const copied = Math.min(length, max)

@@ -51,7 +51,7 @@ import {
   RTO_ONLINK,
   sendDevice,
 } from './inet_bind.ts'
-import { InetSock, sockaddrIn } from './inet_sock.ts'
+import { END_OF_FILE, InetSock, sockaddrIn } from './inet_sock.ts'
 import {
   get16,
   get32,
@@ -224,9 +224,12 @@ export class RawSock extends InetSock {
     }
     if (length < IP_HLEN) return -Errno.EINVAL
     const hlen = (data[0]! & 15) * 4
-    if (hlen > length) return -Errno.EINVAL
     let rc = this.mayAllocSend()
-    if (rc !== 0) return rc
+    if (rc === 0 && hlen > length) rc = -Errno.EINVAL
+    if (rc !== 0) {
+      ipInc(net, IPSTATS_MIB_OUTDISCARDS)
+      return rc
+    }
     const reserved = dev.llReserved
     const skb = net.kernel.skbs.alloc(reserved + length)
     skb.truesize = skbTruesize(reserved + 15 + length)
@@ -264,7 +267,7 @@ export class RawSock extends InetSock {
     if ((flags & MSG_ERRQUEUE) !== 0) return ipRecvError(this, max)
     const peek = (flags & MSG_PEEK) !== 0
     const skb = this.recvSkb(peek)
-    if (typeof skb === 'number') return skb
+    if (typeof skb === 'number') return skb === 0 ? END_OF_FILE : skb
     const { buf, data, tail, networkHeader } = skb
     const length = tail - data
     const copied = Math.min(length, max)

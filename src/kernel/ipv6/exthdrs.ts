@@ -1,7 +1,10 @@
 /** Extension headers of received packets (RFC 8200 §4): hop-by-hop and destination options, routing headers. */
 import { IPPROTO_DSTOPTS, IPPROTO_NONE, IPPROTO_ROUTING } from '../../uapi/socket.ts'
+import type { Net } from '../core/net_namespace.ts'
 import { PACKET_HOST, type SkBuff } from '../core/skbuff.ts'
+import { IPV6_DEVCONF_ACCEPT_SOURCE_ROUTE, ipv6DevconfKey } from './devconf.ts'
 import { ICMPV6_HDR_FIELD, ICMPV6_UNK_OPTION, icmpv6ParamProb } from './icmp_send.ts'
+import type { Inet6Dev } from './if_inet6.ts'
 import { get16, get32, IPV6_HLEN, IPV6_MAXPLEN, OFF_DADDR, OFF_PAYLOAD_LEN } from './ip6.ts'
 import {
   IP6SKB_HOPBYHOP,
@@ -22,6 +25,8 @@ const TLV_PADN = 1
 const TLV_ROUTERALERT = 5
 const TLV_JUMBO = 194
 
+/** The type of mobile nodes. */
+const SRCRT_MOBILE = 2
 /** Types of routing headers that need a protocol of their own to be switched on (RFC 8754, RFC 6554). */
 const SRCRT_RPL = 3
 const SRCRT_SEG6 = 4

@@ -6,6 +6,7 @@ import type { WaitQueue } from '../../kernel/core/wait.ts'
 import { Errno, SysError } from '../../uapi/errno.ts'
 import { O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY, POLLIN, POLLOUT, type Stat } from '../../uapi/fs.ts'
 import type { IoctlRequest } from '../../uapi/ioctl.ts'
+import type { Mount } from '../fs/mount.ts'
 import type { Task } from '../task.ts'
 
 /** Where `lseek` counts from. */
@@ -15,6 +16,8 @@ export type Whence = 'set' | 'cur' | 'end'
 export abstract class OpenFile {
   /** open(2) flags it was opened with */
   flags: number
+  /** where it was opened: a mount in use is not taken away */
+  mount: Mount | undefined
   private refs = 1
 
   constructor(flags: number) {

@@ -4,14 +4,30 @@ import { Errno } from '../../uapi/errno.ts'
 import { S_IFREG, type Stat } from '../../uapi/fs.ts'
 import { OpenFile } from '../files/open_file.ts'
 import { type FileSystem, Inode } from './inode.ts'
+import type { MountNamespace } from './mount.ts'
 
-/** The file of a network namespace. */
+/** A namespace of a kind that processes can differ in, by the word that its file is named by. */
+export type Namespace =
+  | { readonly kind: 'net'; readonly of: Net }
+  | { readonly kind: 'mnt'; readonly of: MountNamespace }
+
+/** The file of a namespace. */
 export class NsfsInode extends Inode {
-  readonly net: Net
+  readonly ns: Namespace
 
-  constructor(fs: FileSystem, net: Net) {
-    super(fs, net.ino, S_IFREG | 0o444)
-    this.net = net
+  constructor(fs: FileSystem, ns: Namespace) {
+    super(fs, ns.of.ino, S_IFREG | 0o444)
+    this.ns = ns
+  }
+
+  /** the namespace itself, to be kept alive */
+  get namespace(): { get(): unknown; put(): void } {
+    return this.ns.of
+  }
+
+  /** its name, as in `net:[4026531840]` */
+  get text(): string {
+    return `${this.ns.kind}:[${this.ino}]`
   }
 
   override open(flags: number): OpenFile {
@@ -21,17 +37,20 @@ export class NsfsInode extends Inode {
 
 /** An open namespace file: what setns(2) takes. */
 export class NsFile extends OpenFile {
-  readonly net: Net
-  private readonly inode: NsfsInode
+  readonly inode: NsfsInode
 
   constructor(flags: number, inode: NsfsInode) {
     super(flags)
     this.inode = inode
-    this.net = inode.net.get()
+    inode.namespace.get()
+  }
+
+  get ns(): Namespace {
+    return this.inode.ns
   }
 
   override get link(): string {
-    return `net:[${this.net.ino}]`
+    return this.inode.text
   }
 
   override stat(): Stat {
@@ -43,7 +62,7 @@ export class NsFile extends OpenFile {
   }
 
   protected override release(): void {
-    this.net.put()
+    this.inode.namespace.put()
   }
 }
 

@@ -6,7 +6,7 @@ import type { Machine } from '../machine.ts'
 import type { Task } from '../task.ts'
 import type { ViewDir, ViewNode } from './kernfs_inode.ts'
 import type { Mount } from './mount.ts'
-import { NsfsInode, SharedNsInode } from './nsfs.ts'
+import { type Namespace, NsfsInode, SharedNsInode } from './nsfs.ts'
 import { Path } from './path.ts'
 
 /** Descriptor flags as fdinfo and the links' modes show them: which of read and write. */
@@ -193,12 +193,11 @@ function escapeField(text: string): string {
 
 /** Mount and file system options in one, `rw` or `ro` once. */
 function allOptions(mount: Mount): string {
-  const rest = mount.superOptions.replace(/^r[wo],?/, '')
-  return rest === '' ? mount.options : `${mount.options},${rest}`
+  return [mount.writeProtected ? 'ro' : 'rw', ...mount.options, ...mount.sb.options].join(',')
 }
 
-function mounts(machine: Machine): string {
-  return machine.vfs.mounts
+function mounts(task: Task): string {
+  return task.mnt
     .list()
     .map(
       mount => `${escapeField(mount.source)} ${escapeField(mount.target)} ${mount.fstype} ${allOptions(mount)} 0 0\n`,
@@ -206,21 +205,26 @@ function mounts(machine: Machine): string {
     .join('')
 }
 
-function mountinfo(machine: Machine): string {
-  return machine.vfs.mounts
+function mountinfo(task: Task): string {
+  return task.mnt
     .list()
     .map(mount => {
       const { dev } = mount.root.fs
-      return `${mount.id} ${mount.parent?.id ?? 1} ${dev >> 8}:${dev & 0xff} ${escapeField(mount.rootPath)} ${escapeField(mount.target)} ${mount.options} - ${mount.fstype} ${escapeField(mount.source)} ${mount.superOptions}\n`
+      const shared = mount.peers === undefined ? '' : `shared:${mount.peers.id} `
+      const master = mount.master === undefined ? '' : `master:${mount.master.id} `
+      return (
+        `${mount.id} ${mount.parent?.id ?? 0} ${dev >> 8}:${dev & 0xff} ${escapeField(mount.rootPath)} ` +
+        `${escapeField(mount.target)} ${mount.optionText} ${shared}${master}- ` +
+        `${mount.fstype} ${escapeField(mount.source)} ${mount.superText}\n`
+      )
     })
     .join('')
 }
 
-/** Namespaces other than the network's: every process is in the first of each. */
+/** Namespaces of kinds that do not differ here: every process is in the first of each. */
 const NAMESPACES = new Map([
   ['cgroup', 4026531835],
   ['ipc', 4026531839],
-  ['mnt', 4026531841],
   ['pid', 4026531836],
   ['pid_for_children', 4026531836],
   ['time', 4026531834],
@@ -233,15 +237,16 @@ function namespaces(task: Task): ViewDir {
   return {
     kind: 'dir',
     mode: 0o511,
-    list: () => [...NAMESPACES.keys(), 'net'].sort(),
+    list: () => [...NAMESPACES.keys(), 'mnt', 'net'].sort(),
     lookup(name) {
-      if (name === 'net') {
+      if (name === 'net' || name === 'mnt') {
         const { machine } = task
+        const ns: Namespace = name === 'net' ? { kind: name, of: task.net } : { kind: name, of: task.mnt }
+        const target = `${name}:[${ns.of.ino}]`
         return {
           kind: 'magic',
-          target: `net:[${task.net.ino}]`,
-          follow: () =>
-            new Path(machine.nsfsMount, new NsfsInode(machine.nsfs, task.net), null, `net:[${task.net.ino}]`),
+          target,
+          follow: () => new Path(machine.nsfsMount, new NsfsInode(machine.nsfs, ns), null, target),
         }
       }
       const ino = NAMESPACES.get(name)
@@ -353,14 +358,14 @@ const ENTRIES = new Map<string, (task: Task, machine: Machine) => ViewNode | und
   ],
   ['limits', () => file(0o444, limits)],
   ['loginuid', () => file(0o644, () => '4294967295')],
-  ['mountinfo', (_task, machine) => file(0o444, () => mountinfo(machine))],
-  ['mounts', (_task, machine) => file(0o444, () => mounts(machine))],
+  ['mountinfo', task => file(0o444, () => mountinfo(task))],
+  ['mounts', task => file(0o444, () => mounts(task))],
   ['net', (task, machine) => machine.kernel.procNet(task.net)],
   ['ns', task => namespaces(task)],
   ['oom_adj', () => file(0o644, () => '0\n')],
   ['oom_score', () => file(0o444, () => '666\n')],
   ['oom_score_adj', () => file(0o644, () => '0\n')],
-  ['root', (_task, machine) => ({ kind: 'magic', target: '/', follow: () => machine.vfs.root })],
+  ['root', task => ({ kind: 'magic', target: '/', follow: () => task.mnt.root })],
   ['sessionid', () => file(0o444, () => '4294967295')],
   ['stat', task => file(0o444, () => stat(task))],
   [

@@ -1,4 +1,4 @@
-/** sysfs: devices and the kernel's objects. The network's part comes from the kernel, for the reader's namespace. */
+/** sysfs: devices and the kernel's objects. The network's part comes from the kernel, for the namespace that it was mounted in. */
 import { type KernfsDir, KernfsTable, kernfsText } from '../../kernel/core/kernfs.ts'
 import type { Net } from '../../kernel/core/net_namespace.ts'
 import { Errno } from '../../uapi/errno.ts'
@@ -69,23 +69,22 @@ function netNames(net: Net, machine: Machine, home?: string): string[] {
 }
 
 /** /sys/class/net: links to the devices, and whatever else the kernel puts there (bonding_masters). */
-function classNet(machine: Machine): ViewDir {
+function classNet(machine: Machine, net: Net): ViewDir {
   return viewDir(
-    task => netNames(task.net, machine),
-    (name, task) => {
-      const node = machine.kernel.sysClassNet(task.net).lookup(name)
+    () => netNames(net, machine),
+    name => {
+      const node = machine.kernel.sysClassNet(net).lookup(name)
       if (node?.kind !== 'dir') return node
-      return { kind: 'link', target: `../../devices/${deviceHome(task.net, name)}/${name}` }
+      return { kind: 'link', target: `../../devices/${deviceHome(net, name)}/${name}` }
     },
   )
 }
 
 /** The directory `net` of a bus device, or of all devices without one. */
-function deviceNet(machine: Machine, home: string): ViewDir {
+function deviceNet(machine: Machine, net: Net, home: string): ViewDir {
   return viewDir(
-    task => netNames(task.net, machine, home).filter(name => isDir(machine.kernel.sysClassNet(task.net), name)),
-    (name, task) =>
-      deviceHome(task.net, name) === home ? machine.kernel.sysClassNet(task.net).lookup(name) : undefined,
+    () => netNames(net, machine, home).filter(name => isDir(machine.kernel.sysClassNet(net), name)),
+    name => (deviceHome(net, name) === home ? machine.kernel.sysClassNet(net).lookup(name) : undefined),
   )
 }
 
@@ -109,13 +108,13 @@ function treeDir(tree: Tree): ViewDir {
 const empty = (): ViewDir => treeDir(new Map())
 
 /** /sys/devices/pci0000:00: bus devices that carry network devices, with their `net` directories. */
-function pciRoot(machine: Machine): ViewDir {
-  const addresses = (task: Task): string[] =>
-    [...task.net.devices.values()]
+function pciRoot(machine: Machine, net: Net): ViewDir {
+  const addresses = (): string[] =>
+    [...net.devices.values()]
       .filter(dev => dev.parentDevBusName === 'pci' && dev.parentDevName !== undefined)
       .map(dev => dev.parentDevName!)
-  return viewDir(addresses, (name, task) => {
-    const dev = [...task.net.devices.values()].find(
+  return viewDir(addresses, name => {
+    const dev = [...net.devices.values()].find(
       candidate => candidate.parentDevBusName === 'pci' && candidate.parentDevName === name,
     )
     if (dev === undefined) return undefined
@@ -123,7 +122,7 @@ function pciRoot(machine: Machine): ViewDir {
       new Map<string, ViewNode>([
         ['class', kernfsText(() => '0x020000\n')],
         ['device', kernfsText(() => '0x10d3\n')],
-        ['net', deviceNet(machine, `pci0000:00/${name}/net`)],
+        ['net', deviceNet(machine, net, `pci0000:00/${name}/net`)],
         ['numa_node', kernfsText(() => '-1\n')],
         ['vendor', kernfsText(() => '0x8086\n')],
       ]),
@@ -131,7 +130,7 @@ function pciRoot(machine: Machine): ViewDir {
   })
 }
 
-function rootTree(machine: Machine): ViewDir {
+function rootTree(machine: Machine, net: Net): ViewDir {
   const online = machine.cpus === 1 ? '0' : `0-${machine.cpus - 1}`
   const cpu = new Map<string, ViewNode>([
     ['online', kernfsText(() => `${online}\n`)],
@@ -148,7 +147,7 @@ function rootTree(machine: Machine): ViewDir {
         treeDir(
           new Map<string, ViewNode>([
             ...CLASSES.map((name): [string, ViewNode] => [name, empty()]),
-            ['net', classNet(machine)],
+            ['net', classNet(machine, net)],
           ]),
         ),
       ],
@@ -165,9 +164,9 @@ function rootTree(machine: Machine): ViewDir {
         'devices',
         treeDir(
           new Map<string, ViewNode>([
-            ['pci0000:00', pciRoot(machine)],
+            ['pci0000:00', pciRoot(machine, net)],
             ['system', treeDir(new Map([['cpu', treeDir(cpu)]]))],
-            ['virtual', treeDir(new Map([['net', deviceNet(machine, 'virtual/net')]]))],
+            ['virtual', treeDir(new Map([['net', deviceNet(machine, net, 'virtual/net')]]))],
           ]),
         ),
       ],
@@ -233,10 +232,10 @@ class SysInode extends ViewInode {
   }
 }
 
-/** @returns the root inode of a sysfs */
-export function sysfsRoot(machine: Machine, dev: number): Inode {
+/** @returns the root inode of the sysfs that shows a namespace */
+export function sysfsRoot(machine: Machine, dev: number, net: Net): Inode {
   const fs: FileSystem = { type: 'sysfs', dev, now: () => machine.kernel.realtime }
-  const root = new SysInode(fs, rootTree(machine), 1, SYSFS_POLICY, 0)
+  const root = new SysInode(fs, rootTree(machine, net), 1, SYSFS_POLICY, 0)
   root.mode = S_IFDIR | 0o555
   return root
 }

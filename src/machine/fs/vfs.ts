@@ -21,7 +21,7 @@ import {
 import type { OpenFile } from '../files/open_file.ts'
 import type { Task } from '../task.ts'
 import { type Inode, MAY_EXEC, MAY_READ, MAY_WRITE, permitted } from './inode.ts'
-import { MountTable } from './mount.ts'
+import { type Mount, MountTable } from './mount.ts'
 import type { Path } from './path.ts'
 
 /** Symbolic links followed in one resolution at most. */
@@ -41,10 +41,6 @@ export interface Entry {
 export class Vfs {
   readonly mounts = new MountTable()
 
-  get root(): Path {
-    return this.mounts.root
-  }
-
   /** Finds a file. Throws what the resolution fails with, ENOENT mostly. @param follow also a last symbolic link */
   resolve(task: Task, text: string, follow = true): Path {
     const found = this.find(task, text, follow)
@@ -56,7 +52,7 @@ export class Vfs {
   find(task: Task, text: string, follow = true): Path | number {
     if (text === '') return -Errno.ENOENT
     if (text.length >= PATH_MAX) return -Errno.ENAMETOOLONG
-    return this.walk(task, text.startsWith('/') ? this.root : task.cwd, text, follow, 0)
+    return this.walk(task, text.startsWith('/') ? task.mnt.root : task.cwd, text, follow, 0)
   }
 
   private walk(task: Task, from: Path, text: string, follow: boolean, links: number): Path | number {
@@ -98,7 +94,7 @@ export class Vfs {
     if (magic !== undefined) return magic
     const target = link.inode.readlink(task)
     if (target === '') return -Errno.ENOENT
-    return this.walk(task, target.startsWith('/') ? this.root : link.parent!, target, true, links)
+    return this.walk(task, target.startsWith('/') ? task.mnt.root : link.parent!, target, true, links)
   }
 
   /** Finds where a name is or would be; the last component is not followed. */
@@ -107,7 +103,10 @@ export class Vfs {
     if (text === '') throw new SysError(Errno.ENOENT)
     const cut = trimmed.lastIndexOf('/')
     const name = trimmed.slice(cut + 1)
-    if (trimmed === '') return { dir: this.root, name: '', path: this.root, slash: true }
+    if (trimmed === '') {
+      const { root } = task.mnt
+      return { dir: root, name: '', path: root, slash: true }
+    }
     const dir = cut < 0 ? task.cwd : this.resolve(task, cut === 0 ? '/' : trimmed.slice(0, cut))
     if (!dir.inode.isDirectory) throw new SysError(Errno.ENOTDIR)
     const path = name === '.' ? dir : this.step(task, dir, name)
@@ -135,10 +134,10 @@ export class Vfs {
     if (!created) {
       const mask = (access === O_WRONLY ? 0 : MAY_READ) | (access === O_RDONLY ? 0 : MAY_WRITE)
       if (!permitted(inode, task.uid, task.gid, mask)) throw new SysError(Errno.EACCES)
-      if (access !== O_RDONLY && path.mount.options.startsWith('ro') && !isSpecial(inode))
-        throw new SysError(Errno.EROFS)
+      if (access !== O_RDONLY && path.mount.writeProtected && !isSpecial(inode)) throw new SysError(Errno.EROFS)
     }
     const file = inode.open(flags, task, path)
+    file.mount ??= path.mount
     if ((flags & O_TRUNC) !== 0 && !created && access !== O_RDONLY && inode.type === S_IFREG) inode.truncate(0)
     return file
   }
@@ -165,7 +164,7 @@ export class Vfs {
 
   /** Checks that entries of a directory may be changed. */
   private writable(task: Task, dir: Path): void {
-    if (dir.mount.options.startsWith('ro')) throw new SysError(Errno.EROFS)
+    if (dir.mount.writeProtected) throw new SysError(Errno.EROFS)
     if (!permitted(dir.inode, task.uid, task.gid, MAY_WRITE | MAY_EXEC)) throw new SysError(Errno.EACCES)
   }
 
@@ -191,6 +190,7 @@ export class Vfs {
     if (this.isMountPoint(path) || path.parent === null) throw new SysError(Errno.EBUSY)
     this.writable(task, dir)
     dir.inode.rmdir(name, path.inode)
+    this.mounts.detachFrom(path.inode)
   }
 
   unlink(task: Task, text: string): void {
@@ -201,6 +201,7 @@ export class Vfs {
     if (this.isMountPoint(path)) throw new SysError(Errno.EBUSY)
     this.writable(task, dir)
     dir.inode.unlink(name, path.inode)
+    this.mounts.detachFrom(path.inode)
   }
 
   rename(task: Task, fromText: string, toText: string): void {
@@ -270,28 +271,13 @@ export class Vfs {
   }
 
   private owned(task: Task, path: Path): void {
-    if (path.mount.options.startsWith('ro')) throw new SysError(Errno.EROFS)
+    if (path.mount.writeProtected) throw new SysError(Errno.EROFS)
     if (task.uid !== 0 && task.uid !== path.inode.uid) throw new SysError(Errno.EPERM)
   }
 
-  /** mount --bind. ENOTDIR where one is a directory and the other is not */
-  bind(task: Task, source: string, target: string): void {
-    const from = this.resolve(task, source)
-    const at = this.resolve(task, target)
-    if (from.inode.isDirectory !== at.inode.isDirectory) throw new SysError(Errno.ENOTDIR)
-    const { mount } = from
-    const fromRoot = from.inode === mount.root
-    this.mounts.add(at, {
-      root: from.inode,
-      source: from.inode.fs.type === 'nsfs' ? 'nsfs' : mount.source,
-      options: from.inode.fs.type === 'nsfs' ? 'rw' : mount.options,
-      superOptions: from.inode.fs.type === 'nsfs' ? 'rw' : mount.superOptions,
-      rootPath: from.inode.fs.type === 'nsfs' ? `net:[${from.inode.ino}]` : fromRoot ? mount.rootPath : from.text,
-    })
-  }
-
-  umount(task: Task, target: string): void {
-    this.mounts.remove(this.resolve(task, target))
+  /** @returns the mount whose root a path is, or undefined */
+  mountAt(path: Path): Mount | undefined {
+    return path.inode === path.mount.root ? path.mount : undefined
   }
 
   private isMountPoint(path: Path): boolean {

@@ -141,7 +141,7 @@ export function access(task: Task, path: string, mode: number): boolean {
   const found = task.machine.vfs.find(task, path)
   if (typeof found === 'number') return false
   const mask = mode & (MAY_READ | MAY_WRITE | MAY_EXEC)
-  if ((mask & MAY_WRITE) !== 0 && found.mount.options.startsWith('ro')) return false
+  if ((mask & MAY_WRITE) !== 0 && found.mount.writeProtected) return false
   return permitted(found.inode, task.uid, task.gid, mask)
 }
 

@@ -18,7 +18,7 @@ export function netlink(task: Task, family: NetlinkFamily): NetlinkSocket {
     cred: task.cred,
     netByFd: fd => {
       const file = task.files.peek(fd)
-      return file instanceof NsFile ? file.net : undefined
+      return file instanceof NsFile && file.ns.kind === 'net' ? file.ns.of : undefined
     },
     netByPid: pid => {
       const target = processes.get(pid)

@@ -30,6 +30,7 @@ export function fork(task: Task, main: Program, options: ForkOptions): number {
     task.net.get(),
     task.cwd,
     task.files.clone(options.fds),
+    task.mnt,
   )
   child.tty = task.tty
   child.uid = task.uid

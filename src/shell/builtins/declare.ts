@@ -69,7 +69,7 @@ export async function local(sh: Shell, words: readonly string[], arrays: SimpleN
   const found = await options(sh, words, 'aAfFgiIlnprtuxc', true)
   if (found.rest.length === 0) {
     const names = sh.vars.localNames()
-    await sh.write(1, names.map(name => listing(sh, name, sh.vars.lookup(name)!)).join(''))
+    await sh.write(1, names.map(name => `${sh.declaration(name, sh.vars.lookup(name)!)}\n`).join(''))
     return 0
   }
   if (found.rest.length === 1 && found.rest[0] === '-') {
@@ -245,10 +245,13 @@ function listing(sh: Shell, name: string, variable: Variable): string {
   return value === undefined ? '' : `${name}=${listQuote(value, sh.utf8)}\n`
 }
 
+/** Variables that are made when they are read and that `set` passes over. */
+const UNLISTED = new Set(['BASH_ARGV0', 'BASH_COMMAND', 'BASH_SUBSHELL', 'EPOCHREALTIME', 'EPOCHSECONDS', 'SRANDOM'])
+
 /** All variables and functions, as `set` and `declare` list them. */
 export async function listAll(sh: Shell): Promise<number> {
   let text = ''
-  for (const name of sh.vars.names()) text += listing(sh, name, sh.vars.lookup(name)!)
+  for (const name of sh.vars.names()) if (!UNLISTED.has(name)) text += listing(sh, name, sh.vars.lookup(name)!)
   if (sh.setup.posix !== true) {
     for (const name of [...sh.functions.keys()].sort()) text += `${functionText(name, sh.functions.get(name)!.definition)}\n`
   }

@@ -51,7 +51,10 @@ export async function cd(sh: Shell, words: readonly string[]): Promise<number> {
   const show = rest[0] === '-'
   const dir = rest[0] === undefined ? sh.vars.get('HOME') : show ? sh.vars.get('OLDPWD') : rest[0]
   if (dir === undefined) return fail(sh, name, show ? 'OLDPWD not set' : 'HOME not set')
-  if (dir === '' && !show) return 0
+  if (dir === '') {
+    if (show) await sh.write(1, '\n')
+    return 0
+  }
   const cdpath = sh.vars.get('CDPATH')
   if (cdpath !== undefined && !dir.startsWith('/') && !/^\.\.?(?:\/|$)/.test(dir)) {
     for (const base of cdpath.split(':')) {

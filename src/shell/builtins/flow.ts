@@ -32,8 +32,7 @@ async function jump(sh: Shell, words: readonly string[], kind: 'break' | 'contin
   }
   if (count < 1) {
     await fail(sh, name, `${argument}: loop count out of range`)
-    sh.lastStatus = 1
-    throw new LoopJump('break', sh.loops)
+    throw new LoopJump('break', sh.loops, 1)
   }
   throw new LoopJump(kind, count)
 }
@@ -188,7 +187,8 @@ export async function exec(sh: Shell, words: readonly string[]): Promise<number>
   const [name] = found.rest
   if (name === undefined) return 0
   const argv0 = found.value('a') ?? name
-  const file = name.includes('/') ? name : findProgram(sh, name, false)
+  const inPath = name.includes('/') ? name : findProgram(sh, name, false)
+  const file = inPath === undefined || inPath.startsWith('/') ? inPath : `${sh.pwd.replace(/\/$/, '')}/${inPath.replace(/^(?:\.\/+)+/, '')}`
   if (file === undefined) {
     await fail(sh, 'exec', `${name}: not found`, 127)
     if (!sh.interactive && !sh.options.has('execfail')) throw new ExitJump(127)

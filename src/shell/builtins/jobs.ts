@@ -4,7 +4,7 @@ import { Signal, signalName, signalNumber } from '../../uapi/signal.ts'
 import { exitStatus, type Job, jobLines } from '../jobs.ts'
 import { toPlace } from '../parameter.ts'
 import type { Shell } from '../shell.ts'
-import { noteStatus, notify, showDirectory, waitAny, waitForeground } from '../waiting.ts'
+import { noteStatus, notify, reapJobs, showDirectory, waitAny, waitForeground } from '../waiting.ts'
 import { fail, integer, options, usage } from './usage.ts'
 
 /** SIGRTMIN and SIGRTMAX as programs see them. */
@@ -36,6 +36,7 @@ export async function jobs(sh: Shell, words: readonly string[]): Promise<number>
     })
     return args.length === 0 ? 0 : sh.runWords(args)
   }
+  await reapJobs(sh)
   let list = [...sh.jobs.jobs]
   let status = 0
   if (found.rest.length > 0) {
@@ -113,6 +114,7 @@ export function bg(sh: Shell, words: readonly string[]): Promise<number> {
 
 /** Signals a job: its group, or without job control each of its processes. @throws SysError */
 function signalJob(sh: Shell, job: Job, signal: number): void {
+  for (const process of job.processes) sh.jobs.killed.set(process.pid, sh.proc.monotonic())
   if (job.pgid !== undefined) {
     sh.proc.kill(-job.pgid, signal)
     return
@@ -223,6 +225,7 @@ export async function kill(sh: Shell, words: readonly string[]): Promise<number>
     }
     try {
       sh.proc.kill(pid, signal)
+      sh.jobs.killed.set(pid, sh.proc.monotonic())
       succeeded++
     } catch (error) {
       if (!isSysError(error)) throw error

@@ -265,7 +265,7 @@ export async function ulimit(sh: Shell, words: readonly string[]): Promise<numbe
     let text = ''
     for (const [letter, name, unit] of LIMITS) {
       const detail = unit === '' ? `(-${letter})` : `(${unit}, -${letter})`
-      text += `${name}${detail.padStart(40 - name.length)} ${value(letter)}\n`
+      text += `${name.padEnd(20)}${detail.padStart(20)} ${value(letter)}\n`
     }
     await sh.write(1, text)
     return 0
@@ -276,7 +276,7 @@ export async function ulimit(sh: Shell, words: readonly string[]): Promise<numbe
     for (const letter of letters.length === 0 ? ['f'] : letters) {
       const entry = LIMITS.find(([each]) => each === letter)!
       const detail = entry[2] === '' ? `(-${letter})` : `(${entry[2]}, -${letter})`
-      text += letters.length > 1 ? `${entry[1]}${detail.padStart(40 - entry[1].length)} ${value(letter)}\n` : `${value(letter)}\n`
+      text += letters.length > 1 ? `${entry[1].padEnd(20)}${detail.padStart(20)} ${value(letter)}\n` : `${value(letter)}\n`
     }
     await sh.write(1, text)
     return 0

@@ -21,6 +21,7 @@ import {
   IFA_F_NOPREFIXROUTE,
   IFA_F_SECONDARY,
   type NexthopMessage,
+  NUD_PERMANENT,
   type RouteAttrs,
   type RouteMessage,
   RT_SCOPE_HOST,
@@ -40,6 +41,7 @@ import {
   RTM_GETROUTE,
   RTM_GETRULE,
   RTM_NEWADDR,
+  RTM_NEWNEIGH,
   RTM_NEWNEXTHOP,
   RTM_NEWROUTE,
   RTM_NEWRULE,
@@ -476,6 +478,20 @@ export class RouteLab extends Lab {
       if (n.scope !== 0) words.push(`scope ${SCOPES.get(n.scope)}`)
       if (n.attrs.fdb) words.push('fdb')
       return words.join(' ')
+    })
+  }
+
+  /** `ip neigh add ADDRESS dev DEV lladdr …` */
+  neigh(address: string, dev: string, lladdr: Uint8Array): void {
+    this.request({
+      type: RTM_NEWNEIGH,
+      flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+      family: AF_INET,
+      ifindex: this.dev(dev).ifindex,
+      state: NUD_PERMANENT,
+      ndmFlags: 0,
+      ndmType: 0,
+      attrs: { dst: ip4(address), lladdr },
     })
   }
 

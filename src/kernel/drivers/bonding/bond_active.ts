@@ -134,6 +134,16 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
+/** Balancing by load, the active slave has the master's address; who had it gets the other (bond_alb_handle_active_change). */
+function swapAddress(bond: Bonding, fresh: BondSlave): void {
+  const master = bond.dev.devAddr
+  if (equal(fresh.dev.devAddr, master)) return
+  const other = bond.slaves.find(slave => slave !== fresh && equal(slave.dev.devAddr, master))
+  const own = fresh.dev.devAddr.slice()
+  devSetMacAddress(fresh.dev, master)
+  if (other !== undefined) devSetMacAddress(other.dev, own)
+}
+
 /** @returns whether peers should hear of the new path in this round (bond_should_notify_peers) */
 export function bondShouldNotifyPeers(bond: Bonding): boolean {
   const slave = bond.currActive
@@ -163,7 +173,10 @@ export function bondChangeActiveSlave(bond: Bonding, fresh: BondSlave | undefine
   bond.currActive = fresh
   if (bond.isLb) {
     if (old !== undefined) bondSetSlaveInactiveFlags(old)
-    if (fresh !== undefined) bondSetSlaveActiveFlags(fresh)
+    if (fresh !== undefined) {
+      bondSetSlaveActiveFlags(fresh)
+      swapAddress(bond, fresh)
+    }
   }
   if (params.mode === BOND_MODE_ACTIVEBACKUP) {
     if (old !== undefined) bondSetSlaveInactiveFlags(old)

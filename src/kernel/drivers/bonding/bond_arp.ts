@@ -1,6 +1,9 @@
 /** Watching slaves' links by traffic: a slave that hears nothing for a while is down (ARP monitoring). */
 import { ETH_P_ARP } from '../../../uapi/if.ts'
+import { RT_SCOPE_LINK } from '../../../uapi/rtnetlink.ts'
 import type { SkBuff } from '../../core/skbuff.ts'
+import { inetSelectAddr } from '../../ipv4/devinet_select.ts'
+import { addrFromBytes, addrToBytes } from '../../ipv4/inet_addr.ts'
 import {
   bondSelectActiveSlave,
   bondSetCarrier,
@@ -11,6 +14,7 @@ import {
   bondUpdateSlaveArr,
 } from './bond_active.ts'
 import {
+  BOND_LINK_BACK,
   BOND_LINK_DOWN,
   BOND_LINK_UP,
   BOND_MODE_ACTIVEBACKUP,
@@ -34,7 +38,7 @@ function sendAll(bond: Bonding, slave: BondSlave): void {
     buf.set(bond.dev.devAddr, at + 6)
     buf.set([ETH_P_ARP >> 8, ETH_P_ARP & 0xff, 0, 1, 8, 0, 6, 4, 0, 1], at + 12)
     buf.set(bond.dev.devAddr, at + 22)
-    buf.set(sourceFor(bond), at + 28)
+    buf.set(addrToBytes(inetSelectAddr(bond.dev, addrFromBytes(target), RT_SCOPE_LINK)), at + 28)
     buf.set(target, at + 38)
     skb.protocol = ETH_P_ARP
     skb.dev = slave.dev
@@ -42,11 +46,6 @@ function sendAll(bond: Bonding, slave: BondSlave): void {
     slave.lastTx = net.kernel.clock.now
     net.kernel.netcore.queueXmit(skb)
   }
-}
-
-/** The master's first IPv4 address, zero where it has none: an ARP probe. */
-function sourceFor(bond: Bonding): Uint8Array {
-  return bond.arpSource?.(bond.dev) ?? new Uint8Array(4)
 }
 
 function heard(bond: Bonding, slave: BondSlave, intervals: number): boolean {
@@ -96,6 +95,7 @@ function activeBackup(bond: Bonding): void {
   bond.arpProbe = (bond.arpProbe + 1) % up.length
   const candidate = up[bond.arpProbe]!
   for (const slave of up) if (slave !== candidate) bondSetSlaveInactiveFlags(slave)
+  bondSetSlaveLinkState(candidate, BOND_LINK_BACK, true)
   bondSetSlaveActiveFlags(candidate)
   sendAll(bond, candidate)
 }

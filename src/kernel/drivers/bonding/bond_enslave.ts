@@ -1,6 +1,7 @@
 /** How devices become slaves and cease to be. */
 import { Errno } from '../../../uapi/errno.ts'
 import { ARPHRD_ETHER, IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC, IFF_SLAVE, IFF_UP } from '../../../uapi/if.ts'
+import type { LinkStats } from '../../../uapi/rtnetlink.ts'
 import { devMcAdd, devMcSyncMultiple, devUcSyncMultiple } from '../../core/dev_addr_lists.ts'
 import { devGetStats, devSetMacAddress, devSetMtu } from '../../core/dev_config.ts'
 import { devClose, devOpen, devSetAllmulti, devSetPromiscuity } from '../../core/dev_flags.ts'
@@ -8,14 +9,8 @@ import { netdevRxHandlerRegister, netdevRxHandlerUnregister } from '../../core/d
 import { netdevUpperDevLink, netdevUpperDevUnlink } from '../../core/dev_upper.ts'
 import { etherAddrEqual, etherSetup, ethHwAddrRandom } from '../../core/ethernet.ts'
 import { NETIF_F_VLAN_CHALLENGED } from '../../core/features.ts'
-import {
-  IFF_BONDING,
-  IFF_TX_SKB_SHARING,
-  NET_ADDR_RANDOM,
-  type NetDevice,
-} from '../../core/net_device.ts'
+import { IFF_BONDING, IFF_TX_SKB_SHARING, NET_ADDR_RANDOM, type NetDevice } from '../../core/net_device.ts'
 import type { NetlinkExtAck } from '../../core/rtnetlink.ts'
-import type { LinkStats } from '../../../uapi/rtnetlink.ts'
 import { LACPDU_ADDRESS } from './bond_3ad_types.ts'
 import {
   bondChangeActiveSlave,

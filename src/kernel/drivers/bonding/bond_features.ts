@@ -14,12 +14,7 @@ import type { Bonding } from './bonding.ts'
 
 /** Features that VLANs on a master can have. */
 export const BOND_VLAN_FEATURES =
-  NETIF_F_HW_CSUM |
-  NETIF_F_SG |
-  NETIF_F_FRAGLIST |
-  NETIF_F_GSO_SOFTWARE |
-  NETIF_F_HIGHDMA |
-  NETIF_F_LRO
+  NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_GSO_SOFTWARE | NETIF_F_HIGHDMA | NETIF_F_LRO
 export const BOND_VLAN_FEATURES2 = NETIF_F2_GSO_SOFTWARE
 
 /** Recomputes what follows from the slaves: VLAN features, segmentation limits, headroom. */

@@ -31,7 +31,6 @@ import {
   bondHwAddrFlush,
   bondResendIgmp,
   bondSelectActiveSlave,
-  bondSetCarrier,
   bondSetSlaveActiveFlags,
   bondSetSlaveInactiveFlags,
   bondUpdateSlaveArr,
@@ -188,8 +187,7 @@ const ops: NetDeviceOps = {
       if (!slave.canTx) continue
       bondUpdateSpeedDuplex(slave)
       if (slave.speed !== -1) {
-        if (bond.params.mode === BOND_MODE_BROADCAST)
-          speed = speed === 0 ? slave.speed : Math.min(speed, slave.speed)
+        if (bond.params.mode === BOND_MODE_BROADCAST) speed = speed === 0 ? slave.speed : Math.min(speed, slave.speed)
         else speed += slave.speed
       }
       if (duplex === 'unknown') ({ duplex } = slave)
@@ -207,8 +205,7 @@ export function bondSetup(dev: NetDevice): void {
   dev.flags |= IFF_MASTER
   dev.privFlags |= IFF_BONDING | IFF_UNICAST_FLT | IFF_NO_QUEUE
   dev.privFlags &= ~(IFF_XMIT_DST_RELEASE | IFF_TX_SKB_SHARING)
-  dev.hwFeatures =
-    BOND_VLAN_FEATURES | NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_CTAG_FILTER | NETIF_F_GSO_ENCAP_ALL
+  dev.hwFeatures = BOND_VLAN_FEATURES | NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_CTAG_FILTER | NETIF_F_GSO_ENCAP_ALL
   dev.hwFeatures2 = BOND_VLAN_FEATURES2
   dev.features |= NETIF_F_LLTX | NETIF_F_NETNS_LOCAL | dev.hwFeatures | NETIF_F_HW_VLAN_CTAG_TX
   dev.features2 |= dev.hwFeatures2 | NETIF_F2_HW_VLAN_STAG_TX
@@ -270,4 +267,3 @@ export function bondNotifierInit(kernel: Kernel): void {
     return 0
   })
 }
-

@@ -1,10 +1,11 @@
 /** Masters and slaves in rtnetlink: `type bond`, `type bond_slave`. */
 import { Errno } from '../../../uapi/errno.ts'
-import { type BondData, type BondSlaveData, linkData, slaveData } from '../../../uapi/if_link.ts'
+import { type BondData, type BondSlaveData, linkData } from '../../../uapi/if_link.ts'
 import { registerNetdevice } from '../../core/dev_core.ts'
 import { netifCarrierOff } from '../../core/link_watch.ts'
 import type { RtnlLinkOps } from '../../core/net_device.ts'
 import type { NetlinkExtAck } from '../../core/rtnetlink.ts'
+import { slaveChangeData } from '../../core/rtnl_state.ts'
 import { validateEtherAddress } from '../validate.ts'
 import { bondSelectActiveSlave } from './bond_active.ts'
 import { BOND_QUEUES, bondSetup } from './bond_main.ts'
@@ -164,13 +165,16 @@ export const bondLinkOps: RtnlLinkOps = {
   fillInfo: dev => fill(dev.priv as Bonding),
   slaveChangelink(master, dev, msg, extack) {
     const bond = master.priv as Bonding
-    const data = slaveData(msg.attrs.linkinfo, 'bond')
+    const data = slaveChangeData(msg.attrs.linkinfo, 'bond')
     const slave = bond.slaveOf(dev)
     if (data === undefined || slave === undefined) return 0
     if (data.queueId !== undefined) {
       const { queueId } = data
       const rc = bondSetRaw(bond, BOND_RAW_OPTIONS.queueId, `${dev.name}:${queueId}`, extack, () => {
-        if (queueId >= bond.dev.realNumTxQueues || bond.slaves.some(each => each !== slave && queueId !== 0 && each.queueId === queueId))
+        if (
+          queueId >= bond.dev.realNumTxQueues ||
+          bond.slaves.some(each => each !== slave && queueId !== 0 && each.queueId === queueId)
+        )
           return -Errno.EINVAL
         slave.queueId = queueId
         return 0

@@ -3,12 +3,8 @@ import { Errno } from '../../../uapi/errno.ts'
 import { IFF_UP } from '../../../uapi/if.ts'
 import { isMulticastEtherAddr } from '../../core/ethernet.ts'
 import type { NetlinkExtAck } from '../../core/rtnetlink.ts'
-import {
-  bondChangeActiveSlave,
-  bondSelectActiveSlave,
-  bondSetCarrier,
-} from './bond_active.ts'
 import { newAdBond } from './bond_3ad.ts'
+import { bondChangeActiveSlave, bondSelectActiveSlave, bondSetCarrier } from './bond_active.ts'
 import {
   BOND_DEFAULT_MIIMON,
   BOND_LINK_UP,
@@ -96,7 +92,10 @@ function delay(name: string, field: 'updelay' | 'downdelay' | 'peerNotifDelay', 
     set(bond, value) {
       const { miimon } = bond.params
       if (miimon === 0) {
-        bond.info(`Unable to set ${name === 'peer_notif_delay' ? 'peer notification' : name.replace('delay', '')} delay as MII monitoring is disabled`, 3)
+        bond.info(
+          `Unable to set ${name === 'peer_notif_delay' ? 'peer notification' : name.replace('delay', '')} delay as MII monitoring is disabled`,
+          3,
+        )
         return -Errno.EPERM
       }
       bond.params[field] = Math.floor(value / miimon)
@@ -260,7 +259,10 @@ function explain(bond: Bonding, rules: Rules, rc: number, value: string, extack:
         `mode dependency failed, not supported in mode ${BOND_MODE_WORDS[mode]}(${mode})`,
       )
     case -Errno.ENOTEMPTY:
-      return say('unable to set option because the bond device has slaves', 'unable to set because the bond device has slaves')
+      return say(
+        'unable to set option because the bond device has slaves',
+        'unable to set because the bond device has slaves',
+      )
     case -Errno.EBUSY:
       return say('unable to set option because the bond is up', 'unable to set because the bond device is up')
     case -Errno.ENODEV:
@@ -329,7 +331,6 @@ export function bondSetPrimary(bond: Bonding, name: string, extack?: NetlinkExtA
     }
     const slave = bond.slaves.find(each => each.dev.name === name)
     if (slave !== undefined) {
-      bond.slaveInfo(slave.dev, 'Setting as primary slave')
       bond.primary = slave
       bond.params.primary = name
       bond.forcePrimary = true

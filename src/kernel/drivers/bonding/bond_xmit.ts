@@ -57,8 +57,7 @@ function slaveById(bond: Bonding, id: number): BondSlave | undefined {
 function roundRobin(skb: SkBuff, bond: Bonding): BondSlave | undefined {
   const { buf, data } = skb
   // groups are joined where the answers are awaited
-  if (ethType(skb) === ETH_P_IP && buf[data + 14 + 9] === IPPROTO_IGMP)
-    return bond.currActive ?? slaveById(bond, 0)
+  if (ethType(skb) === ETH_P_IP && buf[data + 14 + 9] === IPPROTO_IGMP) return bond.currActive ?? slaveById(bond, 0)
   const { slaves, params } = bond
   if (slaves.length === 0) return undefined
   const { packetsPerSlave } = params

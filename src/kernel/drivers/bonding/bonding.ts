@@ -142,8 +142,6 @@ export class Bonding {
   rrCounter = 0
   /** the slave that ARP monitoring tries while none works */
   arpProbe = 0
-  /** the address ARP monitoring asks with, network order; undefined: it probes with none */
-  arpSource: ((dev: NetDevice) => Uint8Array | undefined) | undefined
   /** what slaves that have left had counted */
   readonly stats: LinkStats = emptyLinkStats()
   /** slaves that the hash chooses among */
