@@ -25,5 +25,7 @@ export function bootMachine(options: BootMachineOptions): Machine {
 
 /** @returns the paths of all programs, links included, sorted */
 export function programNames(): string[] {
-  return [...PROGRAMS, ...coreutilsPrograms, SHELL, ...CONVENIENCES].flatMap(program => [program.path, ...(program.links ?? [])]).sort()
+  return [...PROGRAMS, ...coreutilsPrograms, SHELL, ...CONVENIENCES]
+    .flatMap(program => [program.path, ...(program.links ?? [])])
+    .sort()
 }

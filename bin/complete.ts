@@ -3,6 +3,7 @@
  * objects, verbs and keywords, with the names of devices, namespaces and sysctls where those are asked for.
  */
 import type { Machine } from '../src/machine/machine.ts'
+import type { LineEditing } from '../src/uapi/process.ts'
 import type { Argument, Source, Tool, Words } from './completion/grammar.ts'
 import { wordsOf } from './completion/grammar.ts'
 import { type Cursor, readCursor } from './completion/line.ts'
@@ -43,10 +44,10 @@ export function completeLine(world: World, line: string): [string[], string] {
   ]
 }
 
-/** Completes a line for a process of the machine, a shell. */
-export function complete(machine: Machine, pid: number, line: string): [string[], string] {
+/** Completes a line for a process of the machine, a shell, that knows names of its own. */
+export function complete(machine: Machine, pid: number, line: string, editing: LineEditing): [string[], string] {
   const task = machine.processes.get(pid)
-  return task === undefined ? [[], ''] : completeLine(new ProcessWorld(machine, task), line)
+  return task === undefined ? [[], ''] : completeLine(new ProcessWorld(machine, task, editing), line)
 }
 
 function variableNames(world: World, braced: boolean): Name[] {

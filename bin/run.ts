@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { scriptMachine } from '../src/lab/transcript.ts'
 import { transcriptOf } from '../src/lab/transcript_runner.ts'
-import type { Machine, Running } from '../src/machine/machine.ts'
+import type { Machine } from '../src/machine/machine.ts'
 import { Deadlock } from '../src/machine/scheduler.ts'
 import { O_CREAT, O_WRONLY } from '../src/uapi/fs.ts'
 import type { WaitStatus } from '../src/uapi/process.ts'
@@ -16,7 +16,7 @@ import { type BootOptions, parseMount } from './options.ts'
 const EX_TIMEOUT = 124
 
 /** Environment of a shell that somebody starts, as a login on the reference machine has it. */
-const ENVIRONMENT: readonly (readonly [string, string])[] = [
+export const LOGIN_ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['HOME', '/root'],
   ['LC_ALL', 'C'],
   ['LOGNAME', 'root'],
@@ -40,7 +40,8 @@ export function boot(options: BootOptions, machine: 'bare' | 'nic' = options.mac
 }
 
 /** @returns a shell's exit status for how a process ended */
-function exitStatus(status: WaitStatus): number {
+export function exitStatus(status: WaitStatus | undefined): number {
+  if (status === undefined) return EX_TIMEOUT
   return status.kind === 'exited' ? status.status : status.kind === 'signaled' ? 128 + status.signal : 0
 }
 
@@ -49,7 +50,7 @@ async function bash(machine: Machine, argv: readonly string[], options: BootOpti
   const stdin = machine.hostInput()
   const running = machine.spawn({
     argv: ['bash', ...argv],
-    env: new Map(ENVIRONMENT),
+    env: new Map(LOGIN_ENVIRONMENT),
     cwd: '/root',
     stdin,
     stdout: machine.hostOutput(data => process.stdout.write(data)),
@@ -57,42 +58,39 @@ async function bash(machine: Machine, argv: readonly string[], options: BootOpti
   })
   const onData = (data: Buffer): void => stdin.push(data)
   const onEnd = (): void => stdin.end()
-  if (process.stdin.isTTY) stdin.end()
-  else process.stdin.on('data', onData).on('end', onEnd)
-  try {
-    return exitStatus(await waitFor(machine, running, options))
-  } finally {
-    process.stdin.off('data', onData).off('end', onEnd).pause()
-    process.stdin.unref?.()
-  }
-}
-
-/** Waits for a process under --timeout and the host's Ctrl-C. */
-async function waitFor(machine: Machine, running: Running, options: BootOptions): Promise<WaitStatus> {
   let interrupts = 0
   const interrupt = (): void => {
     interrupts++
     running.kill(interrupts < 3 ? Signal.SIGINT : Signal.SIGKILL)
   }
+  if (process.stdin.isTTY) stdin.end()
+  else process.stdin.on('data', onData).on('end', onEnd)
   process.on('SIGINT', interrupt)
-  const limit =
-    options.timeout === undefined
-      ? undefined
-      : setTimeout(() => machine.scheduler.abort(new TimedOut(options.timeout!)), options.timeout * 1000)
   try {
-    return await machine.run(running.exited)
-  } catch (error) {
-    if (error instanceof TimedOut) {
-      process.stderr.write(`linnet: ${error.message}\n`)
-      return { pid: running.pid, kind: 'exited', status: EX_TIMEOUT }
-    }
-    if (error instanceof Deadlock) {
-      process.stderr.write(`linnet: nothing can happen any more: ${error.message}\n`)
-      return { pid: running.pid, kind: 'exited', status: EX_TIMEOUT }
-    }
-    throw error
+    return exitStatus(await limited(machine, options, running.exited))
   } finally {
     process.off('SIGINT', interrupt)
+    process.stdin.off('data', onData).off('end', onEnd).pause()
+    process.stdin.unref?.()
+  }
+}
+
+/**
+ * Runs the machine until a promise settles, under --timeout.
+ * @returns its value, undefined where the time was over or nothing could happen any more, which has been said
+ */
+export async function limited<T>(machine: Machine, options: BootOptions, until: Promise<T>): Promise<T | undefined> {
+  const { timeout } = options
+  const limit =
+    timeout === undefined ? undefined : setTimeout(() => machine.scheduler.abort(new TimedOut(timeout)), timeout * 1000)
+  try {
+    return await machine.run(until)
+  } catch (error) {
+    if (!(error instanceof TimedOut) && !(error instanceof Deadlock)) throw error
+    const message = error instanceof Deadlock ? `nothing can happen any more: ${error.message}` : error.message
+    process.stderr.write(`linnet: ${message}\n`)
+    return undefined
+  } finally {
     clearTimeout(limit)
   }
 }
@@ -146,18 +144,6 @@ export async function runScript(script: string, args: readonly string[], options
 export async function runTranscript(script: string, options: BootOptions): Promise<number> {
   const text = new TextDecoder().decode(readScript(script))
   const machine = boot(options, options.machine ?? scriptMachine(text))
-  const limit =
-    options.timeout === undefined
-      ? undefined
-      : setTimeout(() => machine.scheduler.abort(new TimedOut(options.timeout!)), options.timeout * 1000)
-  try {
-    await transcriptOf(machine, text, step => process.stdout.write(step))
-  } catch (error) {
-    if (!(error instanceof TimedOut)) throw error
-    process.stderr.write(`linnet: ${error.message}\n`)
-    return EX_TIMEOUT
-  } finally {
-    clearTimeout(limit)
-  }
-  return 0
+  const done = transcriptOf(machine, text, step => process.stdout.write(step)).then(() => 0)
+  return (await limited(machine, options, done)) ?? EX_TIMEOUT
 }

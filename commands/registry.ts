@@ -13,6 +13,19 @@ export const PROGRAMS: readonly ProgramFile[] = [
     load: () => import('./ping/main.ts').then(m => m.main),
   },
   { path: '/usr/bin/arping', links: ['/usr/sbin/arping'], load: () => import('./arping/main.ts').then(m => m.main) },
+  { path: '/usr/bin/tracepath', load: () => import('./tracepath/main.ts').then(m => m.main) },
+  // traceroute
+  {
+    path: '/usr/bin/traceroute',
+    links: ['traceroute6', 'traceroute.db', 'traceroute6.db'].map(name => `/usr/bin/${name}`),
+    load: () => import('./traceroute/main.ts').then(m => m.main),
+  },
+  {
+    path: '/usr/sbin/tcptraceroute',
+    links: ['/usr/sbin/tcptraceroute.db'],
+    load: () => import('./traceroute/wrappers.ts').then(m => m.tcptraceroute),
+  },
+  { path: '/usr/bin/lft', links: ['/usr/bin/lft.db'], load: () => import('./traceroute/wrappers.ts').then(m => m.lft) },
   // procps
   { path: '/usr/sbin/sysctl', load: () => import('./sysctl/main.ts').then(m => m.main) },
   {

@@ -5,6 +5,7 @@ import { BUILTINS } from '../../src/shell/builtins/index.ts'
 import { KEYWORDS } from '../../src/shell/builtins/lookup.ts'
 import { isSysError } from '../../src/uapi/errno.ts'
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../src/uapi/fs.ts'
+import type { LineEditing } from '../../src/uapi/process.ts'
 import { Signal } from '../../src/uapi/signal.ts'
 import type { Source } from './grammar.ts'
 
@@ -27,10 +28,12 @@ export interface World {
 export class ProcessWorld implements World {
   private readonly machine: Machine
   private readonly task: Task
+  private readonly editing: LineEditing
 
-  constructor(machine: Machine, task: Task) {
+  constructor(machine: Machine, task: Task, editing: LineEditing) {
     this.machine = machine
     this.task = task
+    this.editing = editing
   }
 
   names(source: Source, prefix: string): readonly Name[] {
@@ -46,7 +49,9 @@ export class ProcessWorld implements World {
         return this.files(prefix, true)
       case 'CMD':
       case 'PROGRAM':
-        return prefix.includes('/') ? this.files(prefix, false) : plain(this.programs())
+        return prefix.includes('/')
+          ? this.files(prefix, false)
+          : plain([...this.programs(), ...this.editing.names('command', prefix)])
       case 'SYSCTL':
         return this.sysctls(prefix)
       case 'SIGNAL':
@@ -58,7 +63,7 @@ export class ProcessWorld implements World {
       case 'HOST':
         return plain(this.fields('/etc/hosts', /\s+/, fields => fields.slice(1)))
       case 'VARIABLE':
-        return plain(this.task.env.keys())
+        return plain(new Set([...this.task.env.keys(), ...this.editing.names('variable', prefix)]))
       case 'ANY':
         return []
     }

@@ -106,7 +106,7 @@ class Arping {
     const nl = proc.netlink(NETLINK_ROUTE)
     const dst = Uint8Array.of(this.target >>> 24, this.target >>> 16, this.target >>> 8, this.target)
     try {
-      const [answer] = nl.request(routeMessage({ family: AF_INET, attrs: { dst } }))
+      const [answer] = nl.request(routeMessage({ family: AF_INET, dstLen: 32, attrs: { dst } }))
       if (answer?.type === RTM_NEWROUTE) {
         const entry = interfaceByIndex(proc, (answer as RouteMessage).attrs.oif ?? 0)
         if (entry !== undefined) return entry.name

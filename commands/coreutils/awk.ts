@@ -1,7 +1,7 @@
 /** awk(1): mawk, as Debian has it. */
 import type { Program } from '../../src/uapi/process.ts'
-import { Awk, AwkError } from './awk/run.ts'
 import { AwkSyntaxError, parseAwk } from './awk/parse.ts'
+import { Awk, AwkError } from './awk/run.ts'
 import { encode, fromBytes } from './lib/bytes.ts'
 import { reason } from './lib/io.ts'
 
@@ -32,7 +32,11 @@ export const main: Program = async proc => {
       try {
         sources.push(file === '-' ? fromBytes(await proc.stdin.readAll()) : fromBytes(proc.readFile(file)))
       } catch (error) {
-        return fail(`couldn't open file ${file}: ${reason(error)}`.replace("couldn't open file", 'cannot open').replace(/: ([^:]*)$/, ' ($1)'))
+        return fail(
+          `couldn't open file ${file}: ${reason(error)}`
+            .replace("couldn't open file", 'cannot open')
+            .replace(/: ([^:]*)$/, ' ($1)'),
+        )
       }
     } else if (letter === 'F') {
       const text = value()
@@ -40,13 +44,15 @@ export const main: Program = async proc => {
       separator = text === 't' ? 't' : text
     } else if (letter === 'v') {
       const text = value()
-      const match = /^([A-Za-z_][A-Za-z0-9_]*)=([^]*)$/.exec(text ?? '')
+      const match = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(text ?? '')
       if (match === null) return fail(`improper assignment: -v ${text ?? ''}`)
       assignments.push([match[1]!, match[2]!])
     } else if (letter === 'W') {
       const option = value() ?? ''
       if (/^v(?:e(?:r.*)?)?$/.test(option)) {
-        proc.stdout.write('mawk 1.3.4 20200120\nCopyright 2008-2019,2020, Thomas E. Dickey\nCopyright 1991-1996,2014, Michael D. Brennan\n')
+        proc.stdout.write(
+          'mawk 1.3.4 20200120\nCopyright 2008-2019,2020, Thomas E. Dickey\nCopyright 1991-1996,2014, Michael D. Brennan\n',
+        )
         return 0
       }
     } else if (word === '--version') {

@@ -28,12 +28,15 @@ export const main: Program = proc => {
   const { operands } = options
   if (operands.length === 0) return usageError(proc, `${proc.argv[0]}: missing operand`, 1)
   const multiple = options.has('multiple') || options.has('suffix')
-  if (!multiple && operands.length > 2) return usageError(proc, `${proc.argv[0]}: extra operand ${quote(operands[2]!)}`, 1)
+  if (!multiple && operands.length > 2)
+    return usageError(proc, `${proc.argv[0]}: extra operand ${quote(operands[2]!)}`, 1)
   const suffix = options.value('suffix') ?? (multiple ? '' : (operands[1] ?? ''))
   const end = options.has('zero') ? '\0' : '\n'
   for (const name of multiple ? operands : operands.slice(0, 1)) {
     const text = base(name)
-    proc.stdout.write((suffix !== '' && text.endsWith(suffix) && text !== suffix ? text.slice(0, -suffix.length) : text) + end)
+    proc.stdout.write(
+      (suffix !== '' && text.endsWith(suffix) && text !== suffix ? text.slice(0, -suffix.length) : text) + end,
+    )
   }
   return 0
 }

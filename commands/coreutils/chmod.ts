@@ -18,7 +18,8 @@ const OPTIONS = [
 ] as const
 
 const ABOUT = {
-  usage: '[OPTION]... MODE[,MODE]... FILE...\n  or:  chmod [OPTION]... OCTAL-MODE FILE...\n  or:  chmod [OPTION]... --reference=RFILE FILE...',
+  usage:
+    '[OPTION]... MODE[,MODE]... FILE...\n  or:  chmod [OPTION]... OCTAL-MODE FILE...\n  or:  chmod [OPTION]... --reference=RFILE FILE...',
   does: 'Change the mode of each FILE to MODE.',
   authors: 'David MacKenzie and Jim Meyering',
 }
@@ -27,7 +28,12 @@ export const main: Program = proc => {
   // a mode such as -x is no option
   const at = proc.argv.findIndex((word, i) => i > 0 && /^-[rwxXst]+(?:,|$)/.test(word))
   const minus = at < 0 ? undefined : proc.argv[at]
-  const options = readOptions(proc, OPTIONS, ABOUT, minus === undefined ? proc.argv : proc.argv.filter((_, i) => i !== at))
+  const options = readOptions(
+    proc,
+    OPTIONS,
+    ABOUT,
+    minus === undefined ? proc.argv : proc.argv.filter((_, i) => i !== at),
+  )
   if (typeof options === 'number') return options
   const operands = [...options.operands]
   const reference = options.value('reference')
@@ -45,7 +51,8 @@ export const main: Program = proc => {
   }
   if (operands.length === 0) return usageError(proc, `${proc.argv[0]}: missing operand after ${quote(text ?? '')}`, 1)
   const umask = umaskOf(proc)
-  if (text !== undefined && changeMode(text, 0, false, umask) === undefined) return usageError(proc, `${proc.argv[0]}: invalid mode: ${quote(text)}`, 1)
+  if (text !== undefined && changeMode(text, 0, false, umask) === undefined)
+    return usageError(proc, `${proc.argv[0]}: invalid mode: ${quote(text)}`, 1)
   let status = 0
   const change = (proc_: Process, path: string): void => {
     try {
@@ -55,10 +62,15 @@ export const main: Program = proc => {
       proc_.chmod(path, mode)
       if (options.has('verbose') || (options.has('changes') && mode !== old)) {
         const shown = (bits: number): string => `${bits.toString(8).padStart(4, '0')} (${modeText(bits).slice(1)})`
-        proc_.stdout.write(mode === old ? `mode of ${quote(path)} retained as ${shown(old)}\n` : `mode of ${quote(path)} changed from ${shown(old)} to ${shown(mode)}\n`)
+        proc_.stdout.write(
+          mode === old
+            ? `mode of ${quote(path)} retained as ${shown(old)}\n`
+            : `mode of ${quote(path)} changed from ${shown(old)} to ${shown(mode)}\n`,
+        )
       }
       if (options.has('recursive') && isDirectory(stat)) {
-        for (const entry of proc_.readdir(path)) if (!isLink(statOf(proc_, within(path, entry.name), false))) change(proc_, within(path, entry.name))
+        for (const entry of proc_.readdir(path))
+          if (!isLink(statOf(proc_, within(path, entry.name), false))) change(proc_, within(path, entry.name))
       }
     } catch (error) {
       status = 1

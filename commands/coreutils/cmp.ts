@@ -14,7 +14,12 @@ const OPTIONS = [
   { key: 'silent', long: 'silent' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... FILE1 [FILE2 [SKIP1 [SKIP2]]]', does: 'Compare two files byte by byte.', authors: 'Torbjorn Granlund and David MacKenzie', status: 2 }
+const ABOUT = {
+  usage: '[OPTION]... FILE1 [FILE2 [SKIP1 [SKIP2]]]',
+  does: 'Compare two files byte by byte.',
+  authors: 'Torbjorn Granlund and David MacKenzie',
+  status: 2,
+}
 
 export const main: Program = async proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -22,7 +27,9 @@ export const main: Program = async proc => {
   const name = proc.argv[0]!
   const [first, second = '-', skipText1, skipText2] = options.operands
   if (first === undefined) {
-    proc.stderr.write(`${name}: missing operand after ${quote(name)}\n${name}: Try '${name} --help' for more information.\n`)
+    proc.stderr.write(
+      `${name}: missing operand after ${quote(name)}\n${name}: Try '${name} --help' for more information.\n`,
+    )
     return 2
   }
   const [initial1, initial2] = (options.value('skip') ?? '0').split(':')
@@ -49,7 +56,9 @@ export const main: Program = async proc => {
       if (options.has('silent')) return 1
       if (!options.has('verbose')) {
         const bytes = options.has('printBytes') ? ` is ${octal(a[i]!)} ${a[i]} ${octal(b[i]!)} ${b[i]}` : ''
-        proc.stdout.write(`${first} ${second} differ: ${options.has('printBytes') ? 'byte' : 'byte'} ${i + 1}, line ${line}${bytes}\n`)
+        proc.stdout.write(
+          `${first} ${second} differ: ${options.has('printBytes') ? 'byte' : 'byte'} ${i + 1}, line ${line}${bytes}\n`,
+        )
         return 1
       }
       proc.stdout.write(`${String(i + 1).padStart(width)} ${octal(a[i]!)} ${octal(b[i]!)}\n`)

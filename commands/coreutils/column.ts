@@ -1,6 +1,7 @@
 /** column(1) */
-import type { Program } from '../../src/uapi/process.ts'
+
 import { isSysError } from '../../src/uapi/errno.ts'
+import type { Program } from '../../src/uapi/process.ts'
 import { encode } from './lib/bytes.ts'
 import { complain, readInput, reason, Writer } from './lib/io.ts'
 import { readOptions } from './lib/options.ts'
@@ -42,7 +43,11 @@ export const main: Program = async proc => {
     const rows = kept.map(line => splitRow(line, separators === undefined ? undefined : encode(separators), limit))
     const names = options.value('names')?.split(',')
     if (names !== undefined && !options.has('noHeadings')) rows.unshift(names.map(encode))
-    const right = new Set((options.value('right') ?? '').split(',').flatMap(word => (word === '' ? [] : [/^\d+$/.test(word) ? Number(word) - 1 : (names?.indexOf(word) ?? -1)])))
+    const right = new Set(
+      (options.value('right') ?? '')
+        .split(',')
+        .flatMap(word => (word === '' ? [] : [/^\d+$/.test(word) ? Number(word) - 1 : (names?.indexOf(word) ?? -1)])),
+    )
     writer.write(table(rows, encode(options.value('output') ?? '  '), right))
     return status
   }

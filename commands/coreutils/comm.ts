@@ -15,7 +15,11 @@ const OPTIONS = [
   { key: 'zero', short: 'z', long: 'zero-terminated' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... FILE1 FILE2', does: 'Compare sorted files FILE1 and FILE2 line by line.', authors: 'Richard M. Stallman and David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... FILE1 FILE2',
+  does: 'Compare sorted files FILE1 and FILE2 line by line.',
+  authors: 'Richard M. Stallman and David MacKenzie',
+}
 
 export const main: Program = async proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -48,7 +52,13 @@ export const main: Program = async proc => {
   let disorder = false
   const next = async (i: number): Promise<string | undefined> => {
     const line = await readers[i]!.next()
-    if (line !== undefined && previous[i] !== undefined && line < previous[i]! && !warned[i] && !options.has('nocheck')) {
+    if (
+      line !== undefined &&
+      previous[i] !== undefined &&
+      line < previous[i]! &&
+      !warned[i] &&
+      !options.has('nocheck')
+    ) {
       warned[i] = true
       disorder = true
       complain(proc, `file ${i + 1} is not in sorted order`)

@@ -34,7 +34,8 @@ const OPTIONS = [
 ] as const
 
 const ABOUT = {
-  usage: '[OPTION]... [-T] SOURCE DEST\n  or:  cp [OPTION]... SOURCE... DIRECTORY\n  or:  cp [OPTION]... -t DIRECTORY SOURCE...',
+  usage:
+    '[OPTION]... [-T] SOURCE DEST\n  or:  cp [OPTION]... SOURCE... DIRECTORY\n  or:  cp [OPTION]... -t DIRECTORY SOURCE...',
   does: 'Copy SOURCE to DEST, or multiple SOURCE(s) to DIRECTORY.',
   authors: 'Torbjorn Granlund, David MacKenzie, and Jim Meyering',
 }
@@ -46,14 +47,18 @@ export const main: Program = async proc => {
   let target = options.value('target')
   if (sources.length === 0) return usageError(proc, `${proc.argv[0]}: missing file operand`, 1)
   if (target === undefined) {
-    if (sources.length === 1) return usageError(proc, `${proc.argv[0]}: missing destination file operand after ${quote(sources[0]!)}`, 1)
+    if (sources.length === 1)
+      return usageError(proc, `${proc.argv[0]}: missing destination file operand after ${quote(sources[0]!)}`, 1)
     target = sources.pop()!
   }
   const recursive = options.has('recursive') || options.has('archive')
-  const last = options.list.findLast(option => ['dereference', 'noDereference', 'H', 'd', 'archive'].includes(option.key))?.key
+  const last = options.list.findLast(option =>
+    ['dereference', 'noDereference', 'H', 'd', 'archive'].includes(option.key),
+  )?.key
   const how = {
     recursive,
-    follow: last === 'dereference' ? 'all' : last === 'H' ? 'command' : last !== undefined || recursive ? 'none' : 'all',
+    follow:
+      last === 'dereference' ? 'all' : last === 'H' ? 'command' : last !== undefined || recursive ? 'none' : 'all',
     preserve: options.has('archive') || options.has('p') || options.has('preserve'),
     force: options.has('force'),
     interactive: options.has('interactive') && !options.has('noClobber'),
@@ -65,11 +70,16 @@ export const main: Program = async proc => {
   } as const
   const directory = isDirectory(statOf(proc, target)) && !options.has('noTarget')
   if (!directory && (sources.length > 1 || options.value('target') !== undefined)) {
-    return complain(proc, `target ${quote(target)}: ${statOf(proc, target) === undefined ? 'No such file or directory' : 'Not a directory'}`)
+    return complain(
+      proc,
+      `target ${quote(target)}: ${statOf(proc, target) === undefined ? 'No such file or directory' : 'Not a directory'}`,
+    )
   }
   let status = 0
   for (const source of sources) {
-    const to = directory ? within(target, options.has('parents') ? source.replace(/^\/+/, '') : baseName(source)) : target
+    const to = directory
+      ? within(target, options.has('parents') ? source.replace(/^\/+/, '') : baseName(source))
+      : target
     if (!directory && target.endsWith('/') && !isDirectory(statOf(proc, source))) {
       status = complain(proc, `cannot create regular file ${quote(target)}: Not a directory`)
       continue

@@ -32,7 +32,8 @@ function ranges(text: string, fields: boolean): Range[] | string {
   const what = fields ? 'fields are numbered from 1' : 'byte/character positions are numbered from 1'
   for (const part of text.split(/[, \t]/)) {
     const match = /^(\d*)(-?)(\d*)$/.exec(part)
-    if (match === null) return fields ? `invalid field value ${quote(part.replace(/^[\d-]*/, ''))}` : `invalid byte or character range`
+    if (match === null)
+      return fields ? `invalid field value ${quote(part.replace(/^[\d-]*/, ''))}` : `invalid byte or character range`
     const [, from, dash, to] = match as unknown as [string, string, string, string]
     if (dash === '') {
       if (from === '') return what
@@ -61,14 +62,18 @@ export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
   if (typeof options === 'number') return options
   const wrong = (message: string): number => usageError(proc, `${proc.argv[0]}: ${message}`, 1)
-  const lists = options.list.filter(option => option.key === 'bytes' || option.key === 'characters' || option.key === 'fields')
+  const lists = options.list.filter(
+    option => option.key === 'bytes' || option.key === 'characters' || option.key === 'fields',
+  )
   if (lists.length > 1) return wrong('only one list may be specified')
   const [list] = lists
   if (list === undefined) return wrong('you must specify a list of bytes, characters, or fields')
   const byField = list.key === 'fields'
   const delimiterText = options.value('delimiter')
-  if (!byField && delimiterText !== undefined) return wrong('an input delimiter may be specified only when operating on fields')
-  if (!byField && options.has('only')) return wrong('suppressing non-delimited lines makes sense\n\tonly when operating on fields')
+  if (!byField && delimiterText !== undefined)
+    return wrong('an input delimiter may be specified only when operating on fields')
+  if (!byField && options.has('only'))
+    return wrong('suppressing non-delimited lines makes sense\n\tonly when operating on fields')
   const delimiter = delimiterText === undefined ? '\t' : encode(delimiterText)
   if (delimiter.length > 1) return wrong('the delimiter must be a single character')
   const parsed = ranges(list.value!, byField)

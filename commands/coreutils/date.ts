@@ -32,7 +32,11 @@ const ISO: Readonly<Record<string, string>> = {
   seconds: '%Y-%m-%dT%H:%M:%S%:z',
   ns: '%Y-%m-%dT%H:%M:%S,%N%:z',
 }
-const RFC3339: Readonly<Record<string, string>> = { date: '%Y-%m-%d', seconds: '%Y-%m-%d %H:%M:%S%:z', ns: '%Y-%m-%d %H:%M:%S.%N%:z' }
+const RFC3339: Readonly<Record<string, string>> = {
+  date: '%Y-%m-%d',
+  seconds: '%Y-%m-%d %H:%M:%S%:z',
+  ns: '%Y-%m-%d %H:%M:%S.%N%:z',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -57,14 +61,20 @@ export const main: Program = proc => {
   if (formats.length > 1) return usageError(proc, `${proc.argv[0]}: multiple output formats specified`, 1)
   if (formats[0] !== undefined) format = formats[0].slice(1)
   if (others.length > 0 && (options.has('date') || options.has('reference'))) {
-    return usageError(proc, `${proc.argv[0]}: the argument ${quote(others[0]!)} lacks a leading '+';\nwhen using an option to specify date(s), any non-option\nargument must be a format string beginning with '+'`, 1)
+    return usageError(
+      proc,
+      `${proc.argv[0]}: the argument ${quote(others[0]!)} lacks a leading '+';\nwhen using an option to specify date(s), any non-option\nargument must be a format string beginning with '+'`,
+      1,
+    )
   }
   if (others.length > 1) return usageError(proc, `${proc.argv[0]}: extra operand ${quote(others[1]!)}`, 1)
   const show = (ns: number): void => {
     proc.stdout.write(`${strftime(format, ns, tz === 'UTC0' ? 'UTC' : tz)}\n`)
   }
   if (others.length === 1) {
-    return /^\d{8}(?:\d{2}|\d{4})?(?:\.\d{2})?$/.test(others[0]!) ? cannotSet(proc) : complain(proc, `invalid date ${quote(others[0]!)}`)
+    return /^\d{8}(?:\d{2}|\d{4})?(?:\.\d{2})?$/.test(others[0]!)
+      ? cannotSet(proc)
+      : complain(proc, `invalid date ${quote(others[0]!)}`)
   }
   if (options.has('set')) return cannotSet(proc)
   const reference = options.value('reference')

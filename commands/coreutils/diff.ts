@@ -4,8 +4,8 @@ import { usageError } from '../lib/coreutils.ts'
 import { fnmatch } from '../lib/fnmatch.ts'
 import { compare, type Hunk, script } from './diff/compare.ts'
 import { context, ed, normal, sideBySide, unified } from './diff/print.ts'
-import { baseName, isDirectory, statOf, within } from './lib/files.ts'
 import { encode } from './lib/bytes.ts'
+import { baseName, isDirectory, statOf, within } from './lib/files.ts'
 import { readInput, reason, Writer } from './lib/io.ts'
 import { readOptions } from './lib/options.ts'
 import { compileRegex, type Regex } from './lib/regex.ts'
@@ -46,7 +46,12 @@ const OPTIONS = [
   { key: 'speed', long: 'speed-large-files' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... FILES', does: 'Compare FILES line by line.', authors: 'Paul Eggert, Mike Haertel, David Hayes,\nRichard Stallman, and Len Tower', status: 2 }
+const ABOUT = {
+  usage: '[OPTION]... FILES',
+  does: 'Compare FILES line by line.',
+  authors: 'Paul Eggert, Mike Haertel, David Hayes,\nRichard Stallman, and Len Tower',
+  status: 2,
+}
 
 /** Exit statuses. */
 const DIFFERENT = 1
@@ -93,7 +98,8 @@ class Diff {
     if (top && directoryA && b !== '-') a = within(a, baseName(b))
     else if (top && directoryB && a !== '-') b = within(b, baseName(a))
     else if (directoryA !== directoryB) {
-      const kind = (path: string, directory: boolean): string => (directory ? 'directory' : statOf(proc, path)?.size === 0 ? 'regular empty file' : 'regular file')
+      const kind = (path: string, directory: boolean): string =>
+        directory ? 'directory' : statOf(proc, path)?.size === 0 ? 'regular empty file' : 'regular file'
       this.writer.write(encode(`File ${a} is a ${kind(a, directoryA)} while file ${b} is a ${kind(b, directoryB)}\n`))
       return DIFFERENT
     }
@@ -101,7 +107,13 @@ class Diff {
     let bad = false
     for (const file of [a, b]) {
       try {
-        if (options.has('newFile') && file !== '-' && statOf(proc, file) === undefined && statOf(proc, file === a ? b : a) !== undefined) texts.push('')
+        if (
+          options.has('newFile') &&
+          file !== '-' &&
+          statOf(proc, file) === undefined &&
+          statOf(proc, file === a ? b : a) !== undefined
+        )
+          texts.push('')
         else texts.push(await readInput(proc, file))
       } catch (error) {
         this.trouble(`${file}: ${reason(error)}`)
@@ -119,7 +131,9 @@ class Diff {
       return 0
     }
     if (!options.has('text') && (textA.slice(0, 4096).includes('\0') || textB.slice(0, 4096).includes('\0'))) {
-      writer.write(encode(options.has('brief') ? `Files ${a} and ${b} differ\n` : `Binary files ${a} and ${b} differ\n`))
+      writer.write(
+        encode(options.has('brief') ? `Files ${a} and ${b} differ\n` : `Binary files ${a} and ${b} differ\n`),
+      )
       return options.has('brief') ? DIFFERENT : TROUBLE
     }
     const linesA = split(options.has('strip') ? textA.replaceAll('\r\n', '\n') : textA)
@@ -127,7 +141,8 @@ class Diff {
     const keys = (lines: readonly string[]): string[] => lines.map(line => this.key(line))
     await this.proc.yield()
     let hunks: Hunk[] = script(compare(keys(linesA), keys(linesB)), linesA.length, linesB.length)
-    if (options.has('ignoreBlank') || this.ignored.length > 0) hunks = hunks.filter(hunk => !this.ignorable(hunk, linesA, linesB))
+    if (options.has('ignoreBlank') || this.ignored.length > 0)
+      hunks = hunks.filter(hunk => !this.ignorable(hunk, linesA, linesB))
     if (hunks.length === 0 && !options.has('side')) {
       if (options.has('same')) writer.write(encode(`Files ${a} and ${b} are identical\n`))
       return 0
@@ -141,12 +156,17 @@ class Diff {
     const [labelA, labelB] = options.values('label')
     if (options.has('u') || options.has('unifiedLines')) {
       const count = Number(options.value('unifiedLines') ?? '3')
-      writer.write(encode(`--- ${labelA ?? this.heading(a)}\n+++ ${labelB ?? this.heading(b)}\n`) + unified(input, count))
+      writer.write(
+        encode(`--- ${labelA ?? this.heading(a)}\n+++ ${labelB ?? this.heading(b)}\n`) + unified(input, count),
+      )
     } else if (options.has('c') || options.has('contextLines')) {
       const count = Number(options.value('contextLines') ?? '3')
-      writer.write(encode(`*** ${labelA ?? this.heading(a)}\n--- ${labelB ?? this.heading(b)}\n`) + context(input, count))
+      writer.write(
+        encode(`*** ${labelA ?? this.heading(a)}\n--- ${labelB ?? this.heading(b)}\n`) + context(input, count),
+      )
     } else if (options.has('ed')) writer.write(ed(input))
-    else if (options.has('side')) writer.write(sideBySide(input, Number(options.value('width') ?? '130'), options.has('suppress')))
+    else if (options.has('side'))
+      writer.write(sideBySide(input, Number(options.value('width') ?? '130'), options.has('suppress')))
     else writer.write(normal(input))
     await writer.relax()
     return hunks.length > 0 ? DIFFERENT : 0
@@ -180,14 +200,24 @@ class Diff {
 
   /** A change of blank lines only, or of lines that are to be ignored. */
   private ignorable(hunk: Hunk, a: readonly string[], b: readonly string[]): boolean {
-    const lines = [...a.slice(hunk.a, hunk.a + hunk.deleted), ...b.slice(hunk.b, hunk.b + hunk.inserted)].map(line => line.replace(/\n$/, ''))
-    return lines.every(line => (this.options.has('ignoreBlank') && line.trim() === '') || this.ignored.some(regex => regex.test(line)))
+    const lines = [...a.slice(hunk.a, hunk.a + hunk.deleted), ...b.slice(hunk.b, hunk.b + hunk.inserted)].map(line =>
+      line.replace(/\n$/, ''),
+    )
+    return lines.every(
+      line => (this.options.has('ignoreBlank') && line.trim() === '') || this.ignored.some(regex => regex.test(line)),
+    )
   }
 
   private async directories(a: string, b: string): Promise<number> {
     const { proc, options, writer } = this
     const excluded = options.values('exclude')
-    const names = (dir: string): Set<string> => new Set(proc.readdir(dir).map(entry => entry.name).filter(name => !excluded.some(pattern => fnmatch(pattern, name))))
+    const names = (dir: string): Set<string> =>
+      new Set(
+        proc
+          .readdir(dir)
+          .map(entry => entry.name)
+          .filter(name => !excluded.some(pattern => fnmatch(pattern, name))),
+      )
     const left = names(a)
     const right = names(b)
     let status = 0
@@ -210,7 +240,6 @@ class Diff {
     return status
   }
 }
-
 
 /** Lines with their newlines; the last may have none. */
 function split(text: string): string[] {

@@ -18,7 +18,8 @@ export const main: Program = proc => {
   for (const name of options.operands) {
     const trimmed = name.replace(/\/+$/, '')
     const at = trimmed.lastIndexOf('/')
-    const dir = trimmed === '' ? (name === '' ? '.' : '/') : at < 0 ? '.' : trimmed.slice(0, at).replace(/\/+$/, '') || '/'
+    const dir =
+      trimmed === '' ? (name === '' ? '.' : '/') : at < 0 ? '.' : trimmed.slice(0, at).replace(/\/+$/, '') || '/'
     proc.stdout.write(dir + (options.has('zero') ? '\0' : '\n'))
   }
   return 0

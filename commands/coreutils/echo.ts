@@ -1,7 +1,7 @@
 /** echo(1) */
 import type { Program } from '../../src/uapi/process.ts'
 import { encode } from './lib/bytes.ts'
-import { unescape } from './lib/escape.ts'
+import { unescapeText } from './lib/escape.ts'
 import { Writer } from './lib/io.ts'
 
 export const main: Program = proc => {
@@ -16,7 +16,7 @@ export const main: Program = proc => {
   }
   let text = encode(proc.argv.slice(i).join(' '))
   if (escapes) {
-    const result = unescape(text, 'echo', false)
+    const result = unescapeText(text, 'echo', false)
     text = result.text
     if (result.stop) newline = false
   }

@@ -10,7 +10,11 @@ const OPTIONS = [
   { key: 'tabs', short: 't', long: 'tabs', arg: 'required' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... [FILE]...', does: 'Convert tabs in each FILE to spaces, writing to standard output.', authors: 'David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... [FILE]...',
+  does: 'Convert tabs in each FILE to spaces, writing to standard output.',
+  authors: 'David MacKenzie',
+}
 
 /** Reads a list of tab stops. @returns the stop after a column, or undefined for a bad list */
 export function tabStops(text: string): ((column: number) => number) | undefined {

@@ -22,7 +22,8 @@ class Expression {
 
   run(): string {
     const value = this.or()
-    if (this.pos < this.args.length) throw new ExprError(`syntax error: unexpected argument ${quote(decode(this.args[this.pos]!))}`)
+    if (this.pos < this.args.length)
+      throw new ExprError(`syntax error: unexpected argument ${quote(decode(this.args[this.pos]!))}`)
     return value
   }
 
@@ -65,8 +66,20 @@ class Expression {
       const right = this.sum()
       const a = integer(left)
       const b = integer(right)
-      const order = a !== undefined && b !== undefined ? (a < b ? -1 : a > b ? 1 : 0) : left < right ? -1 : left > right ? 1 : 0
-      const result = op === '<' ? order < 0 : op === '<=' ? order <= 0 : op === '!=' ? order !== 0 : op === '>=' ? order >= 0 : op === '>' ? order > 0 : order === 0
+      const order =
+        a !== undefined && b !== undefined ? (a < b ? -1 : a > b ? 1 : 0) : left < right ? -1 : left > right ? 1 : 0
+      const result =
+        op === '<'
+          ? order < 0
+          : op === '<='
+            ? order <= 0
+            : op === '!='
+              ? order !== 0
+              : op === '>='
+                ? order >= 0
+                : op === '>'
+                  ? order > 0
+                  : order === 0
       left = result ? '1' : '0'
     }
   }
@@ -143,7 +156,8 @@ class Expression {
 
   private word(): string {
     const word = this.args[this.pos]
-    if (word === undefined) throw new ExprError(`syntax error: missing argument after ${quote(decode(this.args[this.pos - 1] ?? ''))}`)
+    if (word === undefined)
+      throw new ExprError(`syntax error: missing argument after ${quote(decode(this.args[this.pos - 1] ?? ''))}`)
     this.pos++
     return word
   }
@@ -152,7 +166,8 @@ class Expression {
     if (this.accept('(') !== undefined) {
       const value = this.or()
       const close = this.args[this.pos]
-      if (close === undefined) throw new ExprError(`syntax error: expecting ')' after ${quote(decode(this.args[this.pos - 1]!))}`)
+      if (close === undefined)
+        throw new ExprError(`syntax error: expecting ')' after ${quote(decode(this.args[this.pos - 1]!))}`)
       if (close !== ')') throw new ExprError(`syntax error: expecting ')' instead of ${quote(decode(close))}`)
       this.pos++
       return value

@@ -2,7 +2,7 @@
 import { Errno, isSysError, strerror } from '../../src/uapi/errno.ts'
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, type Stat } from '../../src/uapi/fs.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
-import { lookupGroup, lookupUser, groupId, userId } from '../lib/accounts.ts'
+import { groupId, lookupGroup, lookupUser, userId } from '../lib/accounts.ts'
 import { fnmatch } from '../lib/fnmatch.ts'
 import { encode } from './lib/bytes.ts'
 import { baseName, confirm, isDirectory, isLink, statOf } from './lib/files.ts'
@@ -34,7 +34,15 @@ interface Plan {
   ignoreReaddirRace: boolean
 }
 
-const TYPES: Readonly<Record<string, number>> = { f: S_IFREG, d: S_IFDIR, l: S_IFLNK, p: S_IFIFO, s: S_IFSOCK, c: S_IFCHR, b: S_IFBLK }
+const TYPES: Readonly<Record<string, number>> = {
+  f: S_IFREG,
+  d: S_IFDIR,
+  l: S_IFLNK,
+  p: S_IFIFO,
+  s: S_IFSOCK,
+  c: S_IFCHR,
+  b: S_IFBLK,
+}
 
 /** Reads +n, -n and n. */
 function compareNumber(text: string, name: string): (value: number) => boolean {
@@ -45,7 +53,14 @@ function compareNumber(text: string, name: string): (value: number) => boolean {
 }
 
 class Compiler {
-  readonly plan: Plan = { maxDepth: Number.POSITIVE_INFINITY, minDepth: 0, depthFirst: false, follow: 'P', xdev: false, ignoreReaddirRace: false }
+  readonly plan: Plan = {
+    maxDepth: Number.POSITIVE_INFINITY,
+    minDepth: 0,
+    depthFirst: false,
+    follow: 'P',
+    xdev: false,
+    ignoreReaddirRace: false,
+  }
   /** things to do at the end: the last batch of -exec … + */
   readonly finish: (() => Promise<void>)[] = []
   status = 0
@@ -134,9 +149,10 @@ class Compiler {
         return async visit => !(await test(visit))
       }
       case '(': {
-        if (this.words[this.pos] === ')') throw new FindError("invalid expression; empty parentheses are not allowed.")
+        if (this.words[this.pos] === ')') throw new FindError('invalid expression; empty parentheses are not allowed.')
         const test = this.list()
-        if (this.words[this.pos++] !== ')') throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.")
+        if (this.words[this.pos++] !== ')')
+          throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.")
         return test
       }
       case '-true':
@@ -147,13 +163,17 @@ class Compiler {
       case '-iname': {
         const pattern = this.argument(word)
         const fold = word === '-iname'
-        return visit => (fold ? fnmatch(pattern.toLowerCase(), baseName(visit.path).toLowerCase()) : fnmatch(pattern, baseName(visit.path)))
+        return visit =>
+          fold
+            ? fnmatch(pattern.toLowerCase(), baseName(visit.path).toLowerCase())
+            : fnmatch(pattern, baseName(visit.path))
       }
       case '-path':
       case '-wholename':
       case '-ipath': {
         const pattern = this.argument(word)
-        return visit => (word === '-ipath' ? fnmatch(pattern.toLowerCase(), visit.path.toLowerCase()) : fnmatch(pattern, visit.path))
+        return visit =>
+          word === '-ipath' ? fnmatch(pattern.toLowerCase(), visit.path.toLowerCase()) : fnmatch(pattern, visit.path)
       }
       case '-lname': {
         const pattern = this.argument(word)
@@ -164,8 +184,12 @@ class Compiler {
         const pattern = this.argument(word)
         let regex: Regex
         try {
-          regex = compileRegex(`^\\(${encode(pattern)}\\)$`, { extended: this.regexExtended, ignoreCase: word === '-iregex' })
-          if (this.regexExtended) regex = compileRegex(`^(${encode(pattern)})$`, { extended: true, ignoreCase: word === '-iregex' })
+          regex = compileRegex(`^\\(${encode(pattern)}\\)$`, {
+            extended: this.regexExtended,
+            ignoreCase: word === '-iregex',
+          })
+          if (this.regexExtended)
+            regex = compileRegex(`^(${encode(pattern)})$`, { extended: true, ignoreCase: word === '-iregex' })
         } catch (error) {
           throw new FindError(error instanceof Error ? error.message : String(error))
         }
@@ -177,7 +201,8 @@ class Compiler {
       case '-type':
       case '-xtype': {
         const letters = this.argument(word).split(',')
-        for (const letter of letters) if (TYPES[letter] === undefined) throw new FindError(`Unknown argument to ${word}: ${letter}`)
+        for (const letter of letters)
+          if (TYPES[letter] === undefined) throw new FindError(`Unknown argument to ${word}: ${letter}`)
         return visit => {
           const stat = word === '-xtype' ? (statOf(proc, visit.path) ?? visit.stat) : visit.stat
           return letters.some(letter => (stat.mode & S_IFMT) === TYPES[letter])
@@ -230,7 +255,11 @@ class Compiler {
         if (mode === undefined) throw new FindError(`invalid mode \`${text}'`)
         return visit => {
           const bits = visit.stat.mode & 0o7777
-          return kind === '-' ? (bits & mode) === mode : kind === '/' ? mode === 0 || (bits & mode) !== 0 : bits === mode
+          return kind === '-'
+            ? (bits & mode) === mode
+            : kind === '/'
+              ? mode === 0 || (bits & mode) !== 0
+              : bits === mode
         }
       }
       case '-user':
@@ -268,7 +297,8 @@ class Compiler {
       case '-maxdepth':
       case '-mindepth': {
         const text = this.argument(word)
-        if (!/^\d+$/.test(text)) throw new FindError(`Expected a positive decimal integer argument to ${word}, but got \`${text}'`)
+        if (!/^\d+$/.test(text))
+          throw new FindError(`Expected a positive decimal integer argument to ${word}, but got \`${text}'`)
         if (word === '-maxdepth') plan.maxDepth = Number(text)
         else plan.minDepth = Number(text)
         return () => true
@@ -327,11 +357,17 @@ class Compiler {
         this.acts = true
         return visit => {
           const { stat } = visit
-          const time = strftime(stat.mtime > now - 15_778_476e9 ? '%b %e %H:%M' : '%b %e  %Y', stat.mtime, proc.env.get('TZ') ?? '')
+          const time = strftime(
+            stat.mtime > now - 15_778_476e9 ? '%b %e %H:%M' : '%b %e  %Y',
+            stat.mtime,
+            proc.env.get('TZ') ?? '',
+          )
           const user = lookupUser(proc, stat.uid) ?? String(stat.uid)
           const group = lookupGroup(proc, stat.gid) ?? String(stat.gid)
           const link = isLink(stat) ? ` -> ${proc.readlink(visit.path)}` : ''
-          proc.stdout.write(`${String(stat.ino).padStart(9)} ${String(Math.ceil(stat.size / 4096) * 4).padStart(6)} ${modeText(stat.mode)} ${String(stat.nlink).padStart(3)} ${user.padEnd(8)} ${group.padEnd(8)} ${String(stat.size).padStart(8)} ${time} ${visit.path}${link}\n`)
+          proc.stdout.write(
+            `${String(stat.ino).padStart(9)} ${String(Math.ceil(stat.size / 4096) * 4).padStart(6)} ${modeText(stat.mode)} ${String(stat.nlink).padStart(3)} ${user.padEnd(8)} ${group.padEnd(8)} ${String(stat.size).padStart(8)} ${time} ${visit.path}${link}\n`,
+          )
           return true
         }
       case '-delete':
@@ -416,7 +452,8 @@ class Compiler {
         return await child.exec(words[0]!, words)
       } catch (error) {
         if (!isSysError(error)) throw error
-        if (error.errno === Errno.ENOEXEC) return child.exec('/bin/sh', ['sh', child.which(words[0]!) ?? words[0]!, ...words.slice(1)])
+        if (error.errno === Errno.ENOEXEC)
+          return child.exec('/bin/sh', ['sh', child.which(words[0]!) ?? words[0]!, ...words.slice(1)])
         child.stderr.write(`${proc.argv[0]}: '${words[0]}': ${strerror(error.errno)}\n`)
         return 1
       }
@@ -429,70 +466,100 @@ class Compiler {
 function formatted(proc: Process, spec: string, visit: Visit): string {
   const { stat, path } = visit
   const tz = proc.env.get('TZ') ?? ''
-  const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\', '0': '\0', a: '\x07', b: '\b', f: '\f', r: '\r', v: '\v' }
-  return spec.replace(/\\([0-7]{3}|.)|%([-0+ #]*)(\d*)(?:\.(\d+))?([a-zA-Z%])(?:(?<=[ACT])(.))?/gs, (all, escape: string | undefined, flags: string, width: string, precision: string | undefined, c: string, extra: string | undefined) => {
-    if (escape !== undefined) return escapes[escape] ?? (/^[0-7]{3}$/.test(escape) ? String.fromCharCode(Number.parseInt(escape, 8)) : all)
-    const value = ((): string | undefined => {
-      switch (c) {
-        case '%':
-          return '%'
-        case 'p':
-          return path
-        case 'f':
-          return baseName(path)
-        case 'h': {
-          const slash = path.replace(/\/+$/, '').lastIndexOf('/')
-          return slash < 0 ? '.' : slash === 0 ? '' : path.slice(0, slash)
+  const escapes: Readonly<Record<string, string>> = {
+    n: '\n',
+    t: '\t',
+    '\\': '\\',
+    '0': '\0',
+    a: '\x07',
+    b: '\b',
+    f: '\f',
+    r: '\r',
+    v: '\v',
+  }
+  return spec.replace(
+    /\\([0-7]{3}|.)|%([-0+ #]*)(\d*)(?:\.(\d+))?([a-zA-Z%])(?:(?<=[ACT])(.))?/gs,
+    (
+      all,
+      sequence: string | undefined,
+      flags: string,
+      width: string,
+      precision: string | undefined,
+      c: string,
+      extra: string | undefined,
+    ) => {
+      if (sequence !== undefined)
+        return (
+          escapes[sequence] ?? (/^[0-7]{3}$/.test(sequence) ? String.fromCharCode(Number.parseInt(sequence, 8)) : all)
+        )
+      const value = ((): string | undefined => {
+        switch (c) {
+          case '%':
+            return '%'
+          case 'p':
+            return path
+          case 'f':
+            return baseName(path)
+          case 'h': {
+            const slash = path.replace(/\/+$/, '').lastIndexOf('/')
+            return slash < 0 ? '.' : slash === 0 ? '' : path.slice(0, slash)
+          }
+          case 'P':
+            return path === visit.top ? '' : path.slice(visit.top.length).replace(/^\/+/, '')
+          case 'H':
+            return visit.top
+          case 's':
+            return String(stat.size)
+          case 'd':
+            return String(visit.depth)
+          case 'm':
+            return (stat.mode & 0o7777).toString(8)
+          case 'M':
+            return modeText(stat.mode)
+          case 'u':
+            return lookupUser(proc, stat.uid) ?? String(stat.uid)
+          case 'g':
+            return lookupGroup(proc, stat.gid) ?? String(stat.gid)
+          case 'U':
+            return String(stat.uid)
+          case 'G':
+            return String(stat.gid)
+          case 'i':
+            return String(stat.ino)
+          case 'n':
+            return String(stat.nlink)
+          case 'b':
+            return String(Math.ceil(stat.size / 4096) * 8)
+          case 'k':
+            return String(Math.ceil(stat.size / 4096) * 4)
+          case 'l':
+            return isLink(stat) ? proc.readlink(path) : ''
+          case 'y':
+            return Object.entries(TYPES).find(([, type]) => type === (stat.mode & S_IFMT))?.[0] ?? '?'
+          case 'a':
+          case 'c':
+          case 't':
+            return strftime('%a %b %e %H:%M:%S.%N0 %Y', stat.mtime, tz)
+          case 'A':
+          case 'C':
+          case 'T':
+            return extra === undefined
+              ? undefined
+              : extra === '@'
+                ? `${(stat.mtime / 1e9).toFixed(9)}0`
+                : extra === '+'
+                  ? strftime('%Y-%m-%d+%H:%M:%S.%N0', stat.mtime, tz)
+                  : strftime(`%${extra}`, stat.mtime, tz)
+          default:
+            return undefined
         }
-        case 'P':
-          return path === visit.top ? '' : path.slice(visit.top.length).replace(/^\/+/, '')
-        case 'H':
-          return visit.top
-        case 's':
-          return String(stat.size)
-        case 'd':
-          return String(visit.depth)
-        case 'm':
-          return (stat.mode & 0o7777).toString(8)
-        case 'M':
-          return modeText(stat.mode)
-        case 'u':
-          return lookupUser(proc, stat.uid) ?? String(stat.uid)
-        case 'g':
-          return lookupGroup(proc, stat.gid) ?? String(stat.gid)
-        case 'U':
-          return String(stat.uid)
-        case 'G':
-          return String(stat.gid)
-        case 'i':
-          return String(stat.ino)
-        case 'n':
-          return String(stat.nlink)
-        case 'b':
-          return String(Math.ceil(stat.size / 4096) * 8)
-        case 'k':
-          return String(Math.ceil(stat.size / 4096) * 4)
-        case 'l':
-          return isLink(stat) ? proc.readlink(path) : ''
-        case 'y':
-          return Object.entries(TYPES).find(([, type]) => type === (stat.mode & S_IFMT))?.[0] ?? '?'
-        case 'a':
-        case 'c':
-        case 't':
-          return strftime('%a %b %e %H:%M:%S.%N0 %Y', stat.mtime, tz)
-        case 'A':
-        case 'C':
-        case 'T':
-          return extra === undefined ? undefined : extra === '@' ? `${(stat.mtime / 1e9).toFixed(9)}0` : extra === '+' ? strftime('%Y-%m-%d+%H:%M:%S.%N0', stat.mtime, tz) : strftime(`%${extra}`, stat.mtime, tz)
-        default:
-          return undefined
-      }
-    })()
-    if (value === undefined) return all
-    const cut = precision === undefined ? value : value.slice(0, Number(precision))
-    const size = Number(width === '' ? 0 : width)
-    return flags.includes('-') ? cut.padEnd(size) : cut.padStart(size, flags.includes('0') ? '0' : ' ')
-  })
+      })()
+      if (value === undefined) return all
+      const cut = precision === undefined ? value : value.slice(0, Number(precision))
+      const size = Number(width === '' ? 0 : width)
+      return flags.includes('-') ? cut.padEnd(size) : cut.padStart(size, flags.includes('0') ? '0' : ' ')
+    },
+  )
 }
 
 export const main: Program = async proc => {
@@ -504,7 +571,15 @@ export const main: Program = async proc => {
     if (letter === 'P' || letter === 'H' || letter === 'L') follow = letter
   }
   const tops: string[] = []
-  while (i < words.length && !/^-./.test(words[i]!) && words[i] !== '(' && words[i] !== '!' && words[i] !== ',' && words[i] !== ')') tops.push(words[i++]!)
+  while (
+    i < words.length &&
+    !/^-./.test(words[i]!) &&
+    words[i] !== '(' &&
+    words[i] !== '!' &&
+    words[i] !== ',' &&
+    words[i] !== ')'
+  )
+    tops.push(words[i++]!)
   const compiler = new Compiler(proc, words.slice(i))
   compiler.plan.follow = follow
   let test: Test
@@ -523,7 +598,15 @@ export const main: Program = async proc => {
   return compiler.status
 }
 
-async function visit(proc: Process, compiler: Compiler, test: Test, path: string, top: string, depth: number, device: number | undefined): Promise<void> {
+async function visit(
+  proc: Process,
+  compiler: Compiler,
+  test: Test,
+  path: string,
+  top: string,
+  depth: number,
+  device: number | undefined,
+): Promise<void> {
   const { plan } = compiler
   let stat: Stat
   try {
@@ -543,7 +626,12 @@ async function visit(proc: Process, compiler: Compiler, test: Test, path: string
     await apply()
     if (compiler.quit) return
   }
-  if (isDirectory(stat) && !file.prune && depth < plan.maxDepth && !(plan.xdev && device !== undefined && stat.dev !== device)) {
+  if (
+    isDirectory(stat) &&
+    !file.prune &&
+    depth < plan.maxDepth &&
+    !(plan.xdev && device !== undefined && stat.dev !== device)
+  ) {
     let names: string[] = []
     try {
       names = proc.readdir(path).map(entry => entry.name)
@@ -552,7 +640,15 @@ async function visit(proc: Process, compiler: Compiler, test: Test, path: string
     }
     await proc.yield()
     for (const name of names) {
-      await visit(proc, compiler, test, path.endsWith('/') ? path + name : `${path}/${name}`, top, depth + 1, device ?? stat.dev)
+      await visit(
+        proc,
+        compiler,
+        test,
+        path.endsWith('/') ? path + name : `${path}/${name}`,
+        top,
+        depth + 1,
+        device ?? stat.dev,
+      )
       if (compiler.quit) return
     }
   }

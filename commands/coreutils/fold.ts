@@ -11,7 +11,11 @@ const OPTIONS = [
   { key: 'width', short: 'w', long: 'width', arg: 'required' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... [FILE]...', does: 'Wrap input lines in each FILE, writing to standard output.', authors: 'David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... [FILE]...',
+  does: 'Wrap input lines in each FILE, writing to standard output.',
+  authors: 'David MacKenzie',
+}
 
 export const main: Program = proc => {
   const argv = proc.argv.map(word => (/^-\d+$/.test(word) ? `-w${word.slice(1)}` : word))

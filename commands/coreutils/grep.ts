@@ -166,10 +166,15 @@ export const main: Program = async proc => {
     }
     patterns = encode(pattern).split('\n')
   }
-  let syntax: 'basic' | 'extended' | 'fixed' | 'perl' = called === 'egrep' ? 'extended' : called === 'fgrep' ? 'fixed' : 'basic'
-  if (called === 'egrep' || called === 'fgrep') proc.stderr.write(`${called}: warning: ${called} is obsolescent; using grep -${called === 'egrep' ? 'E' : 'F'}\n`)
-  for (const { key } of options.list) if (key === 'basic' || key === 'extended' || key === 'fixed' || key === 'perl') syntax = key
-  const ignoreCase = (options.list.findLast(option => option.key === 'ignoreCase' || option.key === 'useCase')?.key ?? '') === 'ignoreCase'
+  let syntax: 'basic' | 'extended' | 'fixed' | 'perl' =
+    called === 'egrep' ? 'extended' : called === 'fgrep' ? 'fixed' : 'basic'
+  if (called === 'egrep' || called === 'fgrep')
+    proc.stderr.write(`${called}: warning: ${called} is obsolescent; using grep -${called === 'egrep' ? 'E' : 'F'}\n`)
+  for (const { key } of options.list)
+    if (key === 'basic' || key === 'extended' || key === 'fixed' || key === 'perl') syntax = key
+  const ignoreCase =
+    (options.list.findLast(option => option.key === 'ignoreCase' || option.key === 'useCase')?.key ?? '') ===
+    'ignoreCase'
   const number = (key: 'after' | 'before' | 'context'): number | undefined => {
     const text = options.value(key)
     return text === undefined ? undefined : /^\d+$/.test(text) ? Number(text) : Number.NaN
@@ -177,7 +182,11 @@ export const main: Program = async proc => {
   const context = number('context') ?? 0
   const after = number('after') ?? context
   const before = number('before') ?? context
-  for (const [key, value] of [['context', context], ['after', after], ['before', before]] as const) {
+  for (const [key, value] of [
+    ['context', context],
+    ['after', after],
+    ['before', before],
+  ] as const) {
     if (Number.isNaN(value)) return trouble(`${options.value(key)}: invalid context length argument`)
   }
   const maxText = options.value('max')
@@ -187,7 +196,12 @@ export const main: Program = async proc => {
   try {
     const line = options.has('line')
     const sources = patterns.map(pattern => {
-      const source = syntax === 'fixed' ? quoteText(pattern) : syntax === 'perl' ? perl(pattern) : regexSource(pattern, { extended: syntax === 'extended' })
+      const source =
+        syntax === 'fixed'
+          ? quoteText(pattern)
+          : syntax === 'perl'
+            ? perl(pattern)
+            : regexSource(pattern, { extended: syntax === 'extended' })
       return line ? `^(?:${source})(?![^])` : source
     })
     regex = sources.length === 0 ? undefined : anyOf(sources, ignoreCase)
@@ -204,7 +218,9 @@ export const main: Program = async proc => {
     max,
     offset: options.has('offset'),
     number: options.has('number'),
-    names: options.has('noName') ? options.list.findLast(option => option.key === 'noName' || option.key === 'withName')?.key === 'withName' : options.has('withName') || files.length > 1 || recursive,
+    names: options.has('noName')
+      ? options.list.findLast(option => option.key === 'noName' || option.key === 'withName')?.key === 'withName'
+      : options.has('withName') || files.length > 1 || recursive,
     only: options.has('only'),
     quiet: options.has('quiet'),
     count: options.has('count'),
@@ -214,19 +230,34 @@ export const main: Program = async proc => {
     separator: options.has('noGroupSeparator') ? undefined : (options.value('groupSeparator') ?? '--'),
     end: options.has('null') ? '\0' : '\n',
     nameEnd: options.has('nullName') ? '\0' : undefined,
-    binary: options.has('text') || options.value('binary') === 'text' ? 'text' : options.has('skipBinary') || options.value('binary') === 'without-match' ? 'without-match' : 'binary',
+    binary:
+      options.has('text') || options.value('binary') === 'text'
+        ? 'text'
+        : options.has('skipBinary') || options.value('binary') === 'without-match'
+          ? 'without-match'
+          : 'binary',
     lineBuffered: options.has('lineBuffered'),
-    color: color !== undefined && (color.value === 'always' || ((color.value === undefined || color.value === 'auto') && isTerminal(proc))),
+    color:
+      color !== undefined &&
+      (color.value === 'always' || ((color.value === undefined || color.value === 'auto') && isTerminal(proc))),
     label: options.value('label') ?? '(standard input)',
   }
   const writer = new Writer(proc)
   const filter = nameFilter(options.list)
   let matched = false
   let failed = false
-  for await (const name of walk(proc, files, recursive, options.has('dereference'), filter, message => {
-    failed = true
-    if (!options.has('noMessages')) trouble(message)
-  }, options.value('directories') === 'skip')) {
+  for await (const name of walk(
+    proc,
+    files,
+    recursive,
+    options.has('dereference'),
+    filter,
+    message => {
+      failed = true
+      if (!options.has('noMessages')) trouble(message)
+    },
+    options.value('directories') === 'skip',
+  )) {
     try {
       const found = await searchFile(proc, name, search, writer)
       if (found) {
@@ -423,8 +454,12 @@ class FileSearch {
   private prefix(mark: string, line: number, offset: number): string {
     const { search } = this
     let out = ''
-    if (search.names) out += search.color ? `\x1b[35m\x1b[K${this.name}\x1b[m\x1b[K${search.nameEnd ?? `\x1b[36m\x1b[K${mark}\x1b[m\x1b[K`}` : this.name + (search.nameEnd ?? mark)
-    const figure = (n: number): string => (search.color ? `\x1b[32m\x1b[K${n}\x1b[m\x1b[K\x1b[36m\x1b[K${mark}\x1b[m\x1b[K` : `${n}${mark}`)
+    if (search.names)
+      out += search.color
+        ? `\x1b[35m\x1b[K${this.name}\x1b[m\x1b[K${search.nameEnd ?? `\x1b[36m\x1b[K${mark}\x1b[m\x1b[K`}`
+        : this.name + (search.nameEnd ?? mark)
+    const figure = (n: number): string =>
+      search.color ? `\x1b[32m\x1b[K${n}\x1b[m\x1b[K\x1b[36m\x1b[K${mark}\x1b[m\x1b[K` : `${n}${mark}`
     if (search.number) out += figure(line)
     if (search.offset) out += figure(offset)
     return out
@@ -447,10 +482,16 @@ class FileSearch {
   private show(text: string, offset: number): void {
     const { search, writer } = this
     const first = this.held[0]?.line ?? this.line
-    if ((search.before > 0 || search.after > 0) && search.separator !== undefined && this.shown > 0 && first > this.shown + 1) {
+    if (
+      (search.before > 0 || search.after > 0) &&
+      search.separator !== undefined &&
+      this.shown > 0 &&
+      first > this.shown + 1
+    ) {
       writer.write(`${search.color ? `\x1b[36m\x1b[K${search.separator}\x1b[m\x1b[K` : search.separator}\n`)
     }
-    for (const held of this.held.splice(0)) writer.write(`${this.prefix('-', held.line, held.offset)}${held.text}${search.end}`)
+    for (const held of this.held.splice(0))
+      writer.write(`${this.prefix('-', held.line, held.offset)}${held.text}${search.end}`)
     this.shown = this.line
     this.trailing = search.after
     if (search.only) {
@@ -458,12 +499,17 @@ class FileSearch {
       for (let at = 0; at <= text.length; ) {
         const match = search.matcher.find(text, at)
         if (match === undefined) break
-        if (match.end > match.start) writer.write(`${this.prefix(':', this.line, offset + match.start)}${this.highlight(text.slice(match.start, match.end))}${search.end}`)
+        if (match.end > match.start)
+          writer.write(
+            `${this.prefix(':', this.line, offset + match.start)}${this.highlight(text.slice(match.start, match.end))}${search.end}`,
+          )
         at = match.end > match.start ? match.end : match.end + 1
       }
       return
     }
-    writer.write(`${this.prefix(':', this.line, offset)}${search.color && !search.invert ? this.colored(text) : text}${search.end}`)
+    writer.write(
+      `${this.prefix(':', this.line, offset)}${search.color && !search.invert ? this.colored(text) : text}${search.end}`,
+    )
   }
 
   private highlight(text: string): string {

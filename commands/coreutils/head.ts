@@ -34,7 +34,8 @@ export const main: Program = async proc => {
     bytes = key === 'bytes'
     fromEnd = value!.startsWith('-')
     const size = parseSize(value!.replace(/^[-+]/, ''))
-    if (size === undefined) return complain(proc, `invalid number of ${bytes ? 'bytes' : 'lines'}: ${quote(value!.replace(/^-/, ''))}`)
+    if (size === undefined)
+      return complain(proc, `invalid number of ${bytes ? 'bytes' : 'lines'}: ${quote(value!.replace(/^-/, ''))}`)
     count = size
   }
   const names = options.operands.length === 0 ? ['-'] : options.operands
@@ -107,7 +108,14 @@ async function firstLines(proc: Process, fd: number, writer: Writer, count: numb
   }
 }
 
-async function allButLast(proc: Process, fd: number, writer: Writer, count: number, bytes: boolean, delimiter: string): Promise<void> {
+async function allButLast(
+  proc: Process,
+  fd: number,
+  writer: Writer,
+  count: number,
+  bytes: boolean,
+  delimiter: string,
+): Promise<void> {
   if (bytes) {
     const text = await readAll(proc, fd)
     writer.write(text.slice(0, Math.max(0, text.length - count)))

@@ -22,7 +22,16 @@ const ABOUT = {
   authors: 'the util-linux authors',
 }
 
-const ESCAPES: Readonly<Record<number, string>> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
+const ESCAPES: Readonly<Record<number, string>> = {
+  0: '\\0',
+  7: '\\a',
+  8: '\\b',
+  9: '\\t',
+  10: '\\n',
+  11: '\\v',
+  12: '\\f',
+  13: '\\r',
+}
 
 export const main: Program = async proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -36,10 +45,13 @@ export const main: Program = async proc => {
       status = complain(proc, `${name}: ${reason(error)}`)
     }
   }
-  const size = (value: string | undefined): number | undefined => (value === undefined ? undefined : /^0x/i.test(value) ? Number(value) : parseSize(value))
+  const size = (value: string | undefined): number | undefined =>
+    value === undefined ? undefined : /^0x/i.test(value) ? Number(value) : parseSize(value)
   const skip = size(options.value('skip')) ?? 0
   const length = size(options.value('length'))
-  const bytes = Uint8Array.from(text.slice(skip, length === undefined ? undefined : skip + length), c => c.charCodeAt(0))
+  const bytes = Uint8Array.from(text.slice(skip, length === undefined ? undefined : skip + length), c =>
+    c.charCodeAt(0),
+  )
   const canonical = options.has('canonical') || /(?:^|\/)hd$/.test(proc.argv[0] ?? '')
   const digits = canonical ? 8 : 7
   const address = (n: number): string => n.toString(16).padStart(digits, '0')
@@ -51,12 +63,24 @@ export const main: Program = async proc => {
   const show = (block: Uint8Array): string => {
     if (canonical) {
       let hex = ''
-      for (let i = 0; i < 16; i++) hex += `${i % 8 === 0 ? '  ' : ' '}${i < block.length ? block[i]!.toString(16).padStart(2, '0') : '  '}`
+      for (let i = 0; i < 16; i++)
+        hex += `${i % 8 === 0 ? '  ' : ' '}${i < block.length ? block[i]!.toString(16).padStart(2, '0') : '  '}`
       return `${hex}  |${[...block].map(byte => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('')}|`
     }
-    if (options.has('octalBytes')) return [...block].map(byte => ` ${byte.toString(8).padStart(3, '0')}`).join('').padEnd(64)
+    if (options.has('octalBytes'))
+      return [...block]
+        .map(byte => ` ${byte.toString(8).padStart(3, '0')}`)
+        .join('')
+        .padEnd(64)
     if (options.has('characters')) {
-      return [...block].map(byte => (ESCAPES[byte] ?? (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : byte.toString(8).padStart(3, '0'))).padStart(4)).join('').padEnd(64)
+      return [...block]
+        .map(byte =>
+          (
+            ESCAPES[byte] ?? (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : byte.toString(8).padStart(3, '0'))
+          ).padStart(4),
+        )
+        .join('')
+        .padEnd(64)
     }
     if (options.has('decimal')) return words(block, 8, word => String(word).padStart(5, '0'))
     if (options.has('octal')) return words(block, 8, word => word.toString(8).padStart(6, '0'))

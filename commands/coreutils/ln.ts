@@ -20,7 +20,8 @@ const OPTIONS = [
 ] as const
 
 const ABOUT = {
-  usage: '[OPTION]... [-T] TARGET LINK_NAME\n  or:  ln [OPTION]... TARGET\n  or:  ln [OPTION]... TARGET... DIRECTORY\n  or:  ln [OPTION]... -t DIRECTORY TARGET...',
+  usage:
+    '[OPTION]... [-T] TARGET LINK_NAME\n  or:  ln [OPTION]... TARGET\n  or:  ln [OPTION]... TARGET... DIRECTORY\n  or:  ln [OPTION]... -t DIRECTORY TARGET...',
   does: 'Create a link to TARGET with the name LINK_NAME.',
   authors: 'Mike Parker and David MacKenzie',
 }
@@ -33,8 +34,15 @@ export const main: Program = proc => {
   let place = options.value('target')
   if (place === undefined) place = targets.length === 1 ? '.' : targets.pop()!
   const stat = statOf(proc, place)
-  const directory = isDirectory(stat) && !options.has('noTarget') && !(options.has('noDereference') && isLink(statOf(proc, place, false)))
-  if (!directory && targets.length > 1) return complain(proc, `target ${quote(place)}: ${stat === undefined ? 'No such file or directory' : 'Not a directory'}`)
+  const directory =
+    isDirectory(stat) &&
+    !options.has('noTarget') &&
+    !(options.has('noDereference') && isLink(statOf(proc, place, false)))
+  if (!directory && targets.length > 1)
+    return complain(
+      proc,
+      `target ${quote(place)}: ${stat === undefined ? 'No such file or directory' : 'Not a directory'}`,
+    )
   const symbolic = options.has('symbolic')
   let status = 0
   for (const target of targets) {
@@ -60,7 +68,10 @@ export const main: Program = proc => {
     } catch (error) {
       const what = symbolic ? `symbolic link ${quote(shown)}` : `hard link ${quote(shown)}`
       const why = reason(error)
-      status = complain(proc, `failed to create ${what}${why === 'File exists' ? '' : symbolic ? ` -> ${quote(target)}` : ` => ${quote(target)}`}: ${why}`)
+      status = complain(
+        proc,
+        `failed to create ${what}${why === 'File exists' ? '' : symbolic ? ` -> ${quote(target)}` : ` => ${quote(target)}`}: ${why}`,
+      )
     }
   }
   return status
@@ -69,7 +80,9 @@ export const main: Program = proc => {
 /** @returns the way from a link's directory to its target */
 function relative(proc: Parameters<Program>[0], target: string, name: string): string {
   const to = (resolvePath(proc, target, 'missing') ?? target).split('/').filter(part => part !== '')
-  const from = (resolvePath(proc, name.replace(/[^/]*$/, '') || '.', 'missing') ?? '/').split('/').filter(part => part !== '')
+  const from = (resolvePath(proc, name.replace(/[^/]*$/, '') || '.', 'missing') ?? '/')
+    .split('/')
+    .filter(part => part !== '')
   while (to.length > 0 && from.length > 0 && to[0] === from[0]) {
     to.shift()
     from.shift()

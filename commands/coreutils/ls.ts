@@ -135,7 +135,11 @@ function isTerminal(proc: Process): boolean {
   }
 }
 
-function styleOf(proc: Process, list: readonly { readonly key: Key; readonly value: string | undefined }[], terminal: boolean): Style {
+function styleOf(
+  proc: Process,
+  list: readonly { readonly key: Key; readonly value: string | undefined }[],
+  terminal: boolean,
+): Style {
   const has = (key: Key): boolean => list.some(option => option.key === key)
   const value = (key: Key): string | undefined => list.findLast(option => option.key === key)?.value
   const called = (proc.argv[0] ?? '').replace(/^.*\//, '')
@@ -155,7 +159,8 @@ function styleOf(proc: Process, list: readonly { readonly key: Key; readonly val
     else if (key === 'sortVersion') sort = 'version'
     else if (key === 'sortExtension') sort = 'extension'
     else if (key === 'unsorted' || key === 'f') sort = 'none'
-    else if (key === 'sort') sort = (['name', 'size', 'time', 'version', 'extension', 'none'] as const).find(each => each === text) ?? 'name'
+    else if (key === 'sort')
+      sort = (['name', 'size', 'time', 'version', 'extension', 'none'] as const).find(each => each === text) ?? 'name'
   }
   const color = value('color')
   const indicator = value('indicator')
@@ -193,11 +198,24 @@ function styleOf(proc: Process, list: readonly { readonly key: Key; readonly val
               ? 'slash'
               : 'none',
     dereference: has('dereference'),
-    timeFormat: has('fullTime') || timeStyle === 'full-iso' ? '%Y-%m-%d %H:%M:%S.%N %z' : timeStyle === 'long-iso' ? '%Y-%m-%d %H:%M' : timeStyle?.startsWith('+') === true ? timeStyle.slice(1) : timeStyle === 'iso' ? '%m-%d %H:%M' : undefined,
-    color: has('color') && (color === undefined || color === 'always' || color === 'yes' || (color === 'auto' && terminal)),
+    timeFormat:
+      has('fullTime') || timeStyle === 'full-iso'
+        ? '%Y-%m-%d %H:%M:%S.%N %z'
+        : timeStyle === 'long-iso'
+          ? '%Y-%m-%d %H:%M'
+          : timeStyle?.startsWith('+') === true
+            ? timeStyle.slice(1)
+            : timeStyle === 'iso'
+              ? '%m-%d %H:%M'
+              : undefined,
+    color:
+      has('color') && (color === undefined || color === 'always' || color === 'yes' || (color === 'auto' && terminal)),
     quote: has('quoteName') ? 'c' : has('escape') ? 'escape' : has('literal') || !terminal ? 'none' : 'shell',
     width: width > 0 ? width : Number.POSITIVE_INFINITY,
-    ignore: list.filter(option => option.key === 'ignore' || option.key === 'hide').map(option => option.value!).concat(has('ignoreBackups') ? ['*~'] : []),
+    ignore: list
+      .filter(option => option.key === 'ignore' || option.key === 'hide')
+      .map(option => option.value!)
+      .concat(has('ignoreBackups') ? ['*~'] : []),
     end: has('zero') ? '\0' : '\n',
   }
 }
@@ -222,7 +240,11 @@ class Listing {
     for (const path of operands) {
       const entry = this.operand(path)
       if (entry === undefined) continue
-      if (!style.directory && (isDirectory(entry.stat) || (isLink(entry.stat) && style.layout !== 'long' && isDirectory(entry.targetStat)))) directories.push(entry)
+      if (
+        !style.directory &&
+        (isDirectory(entry.stat) || (isLink(entry.stat) && style.layout !== 'long' && isDirectory(entry.targetStat)))
+      )
+        directories.push(entry)
       else files.push(entry)
     }
     if (files.length > 0) {
@@ -237,7 +259,8 @@ class Listing {
   private operand(path: string): Entry | undefined {
     const { proc, style } = this
     try {
-      let stat = style.dereference || style.layout !== 'long' || path.endsWith('/') ? this.followed(path) : proc.lstat(path)
+      let stat =
+        style.dereference || style.layout !== 'long' || path.endsWith('/') ? this.followed(path) : proc.lstat(path)
       if (style.directory && !style.dereference) stat = proc.lstat(path)
       return this.entry(path, path, stat)
     } catch (error) {
@@ -254,7 +277,13 @@ class Listing {
 
   private entry(name: string, path: string, stat: Stat | undefined): Entry {
     const link = isLink(stat)
-    return { name, path, stat, target: link ? this.proc.readlink(path) : undefined, targetStat: link ? statOf(this.proc, path) : undefined }
+    return {
+      name,
+      path,
+      stat,
+      target: link ? this.proc.readlink(path) : undefined,
+      targetStat: link ? statOf(this.proc, path) : undefined,
+    }
   }
 
   private directory(path: string, titled: boolean, operand: boolean): void {
@@ -293,7 +322,8 @@ class Listing {
     this.print(sorted)
     if (!style.recursive) return
     for (const entry of sorted) {
-      if (entry.name !== '.' && entry.name !== '..' && isDirectory(entry.stat)) this.directory(within(path, entry.name), true, false)
+      if (entry.name !== '.' && entry.name !== '..' && isDirectory(entry.stat))
+        this.directory(within(path, entry.name), true, false)
     }
   }
 
@@ -323,7 +353,8 @@ class Listing {
     const list = [...entries]
     if (style.sort !== 'none') list.sort((a, b) => (style.reverse ? -order(a, b) : order(a, b)))
     else if (style.reverse) list.reverse()
-    if (style.directoriesFirst) list.sort((a, b) => Number(isDirectory(b.targetStat ?? b.stat)) - Number(isDirectory(a.targetStat ?? a.stat)))
+    if (style.directoriesFirst)
+      list.sort((a, b) => Number(isDirectory(b.targetStat ?? b.stat)) - Number(isDirectory(a.targetStat ?? a.stat)))
     return list
   }
 
@@ -370,7 +401,8 @@ class Listing {
       out += `${String(entry.stat?.ino ?? '?').padStart(width)} `
     }
     if (style.blocks) {
-      const shown = (each: Entry): string => (style.human ? this.size(blocksOf(each.stat) * 1024) : String(blocksOf(each.stat)))
+      const shown = (each: Entry): string =>
+        style.human ? this.size(blocksOf(each.stat) * 1024) : String(blocksOf(each.stat))
       const width = Math.max(...entries.map(each => shown(each).length))
       out += `${shown(entry).padStart(width)} `
     }
@@ -463,18 +495,34 @@ class Listing {
         links: String(stat?.nlink ?? '?'),
         owner: stat === undefined ? '?' : this.user(stat.uid),
         group: stat === undefined ? '?' : this.groupName(stat.gid),
-        size: stat === undefined ? '?' : device ? deviceNumber(stat) : style.human || style.si ? this.size(stat.size) : String(stat.size),
+        size:
+          stat === undefined
+            ? '?'
+            : device
+              ? deviceNumber(stat)
+              : style.human || style.si
+                ? this.size(stat.size)
+                : String(stat.size),
         time: stat === undefined ? '?' : this.time(stat.mtime, now, tz),
       }
     })
-    const width = (key: 'links' | 'owner' | 'group' | 'size' | 'time'): number => Math.max(...rows.map(row => row[key].length))
-    const widths = { links: width('links'), owner: width('owner'), group: width('group'), size: width('size'), time: width('time') }
+    const width = (key: 'links' | 'owner' | 'group' | 'size' | 'time'): number =>
+      Math.max(...rows.map(row => row[key].length))
+    const widths = {
+      links: width('links'),
+      owner: width('owner'),
+      group: width('group'),
+      size: width('size'),
+      time: width('time'),
+    }
     for (const row of rows) {
       const { entry } = row
       let line = this.prefix(entries, entry)
       line += `${entry.stat === undefined ? '??????????' : modeText(entry.stat.mode)} ${row.links.padStart(widths.links)} `
-      if (style.owner) line += style.numeric ? `${row.owner.padStart(widths.owner)} ` : `${row.owner.padEnd(widths.owner)} `
-      if (style.group) line += style.numeric ? `${row.group.padStart(widths.group)} ` : `${row.group.padEnd(widths.group)} `
+      if (style.owner)
+        line += style.numeric ? `${row.owner.padStart(widths.owner)} ` : `${row.owner.padEnd(widths.owner)} `
+      if (style.group)
+        line += style.numeric ? `${row.group.padStart(widths.group)} ` : `${row.group.padEnd(widths.group)} `
       line += `${row.size.padStart(widths.size)} ${row.time.padStart(widths.time)} `
       const name = this.quoted(entry.name)
       line += style.color ? colored(name, entry.stat, entry.targetStat) : name
@@ -532,7 +580,8 @@ function columnsOf(cells: readonly string[], widths: readonly number[], lineWidt
     const columnWidths = Array.from({ length: columns }, () => 0)
     for (let i = 0; i < count; i++) {
       const column = byRows ? i % columns : Math.floor(i / rows)
-      if (column < columns) columnWidths[column] = Math.max(columnWidths[column]!, widths[i]! + (column === columns - 1 ? 0 : 2))
+      if (column < columns)
+        columnWidths[column] = Math.max(columnWidths[column]!, widths[i]! + (column === columns - 1 ? 0 : 2))
     }
     const used = byRows ? columns : Math.ceil(count / rows)
     if (columnWidths.slice(0, used).reduce((sum, width) => sum + width, 0) < lineWidth + 1) {

@@ -14,7 +14,11 @@ const OPTIONS = [
   { key: 'context', short: 'Z' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... DIRECTORY...', does: 'Create the DIRECTORY(ies), if they do not already exist.', authors: 'David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... DIRECTORY...',
+  does: 'Create the DIRECTORY(ies), if they do not already exist.',
+  authors: 'David MacKenzie',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)

@@ -16,7 +16,11 @@ const OPTIONS = [
   { key: 't', short: 't' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... [TEMPLATE]', does: 'Create a temporary file or directory, safely, and print its name.', authors: 'Jim Meyering and Eric Blake' }
+const ABOUT = {
+  usage: '[OPTION]... [TEMPLATE]',
+  does: 'Create a temporary file or directory, safely, and print its name.',
+  authors: 'Jim Meyering and Eric Blake',
+}
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 const TRIES = 100
@@ -34,7 +38,8 @@ export const main: Program = async proc => {
   if (match === null || match[2]!.length < 3) return fail(`too few X's in template ${quote(template)}`)
   const base = options.value('tmpdir') ?? (proc.env.get('TMPDIR') || '/tmp')
   const inTmp = given === undefined || options.has('tmpdir') || options.has('t')
-  if (inTmp && template.startsWith('/')) return fail(`invalid template, ${quote(template)}; with --tmpdir, it may not be absolute`)
+  if (inTmp && template.startsWith('/'))
+    return fail(`invalid template, ${quote(template)}; with --tmpdir, it may not be absolute`)
   for (let n = 0; n < TRIES; n++) {
     const fd = proc.open('/dev/urandom', 0)
     const random = await proc.read(fd, match[2]!.length)
@@ -56,7 +61,9 @@ export const main: Program = async proc => {
       return 0
     } catch (error) {
       if (isSysError(error, Errno.EEXIST)) continue
-      return fail(`failed to create ${options.has('directory') ? 'directory' : 'file'} via template ${quote(inTmp ? `${base.replace(/\/$/, '')}/${template}` : template)}: ${reason(error)}`)
+      return fail(
+        `failed to create ${options.has('directory') ? 'directory' : 'file'} via template ${quote(inTmp ? `${base.replace(/\/$/, '')}/${template}` : template)}: ${reason(error)}`,
+      )
     }
   }
   return fail(`failed to create file via template ${quote(template)}: File exists`)

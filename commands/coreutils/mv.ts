@@ -20,7 +20,8 @@ const OPTIONS = [
 ] as const
 
 const ABOUT = {
-  usage: '[OPTION]... [-T] SOURCE DEST\n  or:  mv [OPTION]... SOURCE... DIRECTORY\n  or:  mv [OPTION]... -t DIRECTORY SOURCE...',
+  usage:
+    '[OPTION]... [-T] SOURCE DEST\n  or:  mv [OPTION]... SOURCE... DIRECTORY\n  or:  mv [OPTION]... -t DIRECTORY SOURCE...',
   does: 'Rename SOURCE to DEST, or move SOURCE(s) to DIRECTORY.',
   authors: 'Mike Parker, David MacKenzie, and Jim Meyering',
 }
@@ -32,12 +33,16 @@ export const main: Program = async proc => {
   let target = options.value('target')
   if (sources.length === 0) return usageError(proc, `${proc.argv[0]}: missing file operand`, 1)
   if (target === undefined) {
-    if (sources.length === 1) return usageError(proc, `${proc.argv[0]}: missing destination file operand after ${quote(sources[0]!)}`, 1)
+    if (sources.length === 1)
+      return usageError(proc, `${proc.argv[0]}: missing destination file operand after ${quote(sources[0]!)}`, 1)
     target = sources.pop()!
   }
   const directory = isDirectory(statOf(proc, target)) && !options.has('noTarget')
   if (!directory && (sources.length > 1 || options.value('target') !== undefined)) {
-    return complain(proc, `target ${quote(target)}: ${statOf(proc, target) === undefined ? 'No such file or directory' : 'Not a directory'}`)
+    return complain(
+      proc,
+      `target ${quote(target)}: ${statOf(proc, target) === undefined ? 'No such file or directory' : 'Not a directory'}`,
+    )
   }
   const decision = options.list.findLast(option => ['force', 'interactive', 'noClobber'].includes(option.key))?.key
   let status = 0
@@ -82,12 +87,28 @@ async function move(proc: Process, from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (!isSysError(error, Errno.EXDEV)) {
       const why = reason(error)
-      complain(proc, isSysError(error, Errno.EINVAL) ? `cannot move ${quote(from)} to a subdirectory of itself, ${quote(to)}` : `cannot move ${quote(from)} to ${quote(to)}: ${why}`)
+      complain(
+        proc,
+        isSysError(error, Errno.EINVAL)
+          ? `cannot move ${quote(from)} to a subdirectory of itself, ${quote(to)}`
+          : `cannot move ${quote(from)} to ${quote(to)}: ${why}`,
+      )
       return false
     }
   }
   // to another file system: a copy, and away with the original
-  const how = { recursive: true, follow: 'none', preserve: true, force: true, interactive: false, noClobber: false, update: false, verbose: false, symbolic: false, hard: false } as const
+  const how = {
+    recursive: true,
+    follow: 'none',
+    preserve: true,
+    force: true,
+    interactive: false,
+    noClobber: false,
+    update: false,
+    verbose: false,
+    symbolic: false,
+    hard: false,
+  } as const
   if (!(await copy(proc, from, to, how))) return false
   remove(proc, from)
   return true

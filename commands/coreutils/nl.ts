@@ -29,8 +29,13 @@ const ABOUT = {
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
   if (typeof options === 'number') return options
-  const styles = { header: options.value('header') ?? 'n', body: options.value('body') ?? 't', footer: options.value('footer') ?? 'n' }
-  for (const [part, style] of Object.entries(styles)) if (!/^[atn]$|^p/.test(style)) return complain(proc, `invalid ${part} numbering style: ${quote(style)}`)
+  const styles = {
+    header: options.value('header') ?? 'n',
+    body: options.value('body') ?? 't',
+    footer: options.value('footer') ?? 'n',
+  }
+  for (const [part, style] of Object.entries(styles))
+    if (!/^[atn]$|^p/.test(style)) return complain(proc, `invalid ${part} numbering style: ${quote(style)}`)
   const number = (key: 'increment' | 'start' | 'width' | 'join', fallback: number): number => {
     const text = options.value(key)
     return text === undefined ? fallback : Number(text)
@@ -67,7 +72,8 @@ export const main: Program = proc => {
       return
     }
     if (numbered(text)) {
-      const shown = format === 'ln' ? String(line).padEnd(width) : String(line).padStart(width, format === 'rz' ? '0' : ' ')
+      const shown =
+        format === 'ln' ? String(line).padEnd(width) : String(line).padStart(width, format === 'rz' ? '0' : ' ')
       writer.write(`${shown}${separator}${text}\n`)
       line += increment
     } else writer.write(`${' '.repeat(width + separator.length)}${text}\n`)

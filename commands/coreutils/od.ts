@@ -12,7 +12,7 @@ const OPTIONS = [
   { key: 'strings', short: 'S', long: 'strings', arg: 'optional' },
   { key: 'type', short: 't', long: 'format', arg: 'required' },
   { key: 'duplicates', short: 'v', long: 'output-duplicates' },
-  { key: 'width', short: 'w' , long: 'width', arg: 'optional' },
+  { key: 'width', short: 'w', long: 'width', arg: 'optional' },
   { key: 'endian', long: 'endian', arg: 'required' },
   ...(['a', 'b', 'c', 'd', 'f', 'i', 'l', 'o', 's', 'x'] as const).map(short => ({ key: short, short })),
 ] as const
@@ -34,8 +34,51 @@ interface Format {
   readonly trailer: boolean
 }
 
-const NAMED = ['nul', 'soh', 'stx', 'etx', 'eot', 'enq', 'ack', 'bel', 'bs', 'ht', 'nl', 'vt', 'ff', 'cr', 'so', 'si', 'dle', 'dc1', 'dc2', 'dc3', 'dc4', 'nak', 'syn', 'etb', 'can', 'em', 'sub', 'esc', 'fs', 'gs', 'rs', 'us', 'sp']
-const ESCAPES: Readonly<Record<number, string>> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
+const NAMED = [
+  'nul',
+  'soh',
+  'stx',
+  'etx',
+  'eot',
+  'enq',
+  'ack',
+  'bel',
+  'bs',
+  'ht',
+  'nl',
+  'vt',
+  'ff',
+  'cr',
+  'so',
+  'si',
+  'dle',
+  'dc1',
+  'dc2',
+  'dc3',
+  'dc4',
+  'nak',
+  'syn',
+  'etb',
+  'can',
+  'em',
+  'sub',
+  'esc',
+  'fs',
+  'gs',
+  'rs',
+  'us',
+  'sp',
+]
+const ESCAPES: Readonly<Record<number, string>> = {
+  0: '\\0',
+  7: '\\a',
+  8: '\\b',
+  9: '\\t',
+  10: '\\n',
+  11: '\\v',
+  12: '\\f',
+  13: '\\r',
+}
 
 function character(bytes: Uint8Array): string {
   const byte = bytes[0]!
@@ -55,7 +98,12 @@ function value(bytes: Uint8Array, big: boolean): bigint {
 }
 
 const SIZES: Readonly<Record<string, number>> = { C: 1, S: 2, I: 4, L: 8, F: 4, D: 8 }
-const DECIMAL_WIDTH: Readonly<Record<number, readonly [number, number]>> = { 1: [4, 3], 2: [6, 5], 4: [11, 10], 8: [20, 20] }
+const DECIMAL_WIDTH: Readonly<Record<number, readonly [number, number]>> = {
+  1: [4, 3],
+  2: [6, 5],
+  4: [11, 10],
+  8: [20, 20],
+}
 const OCTAL_DIGITS: Readonly<Record<number, number>> = { 1: 3, 2: 6, 4: 11, 8: 22 }
 
 /** Reads the formats of one -t. @returns undefined where it is wrong */
@@ -80,17 +128,35 @@ function parseType(text: string, big: boolean): Format[] | undefined {
     switch (kind) {
       case 'o': {
         const digits = OCTAL_DIGITS[size]!
-        formats.push({ size, width: digits + 1, show: bytes => value(bytes, big).toString(8).padStart(digits, '0'), trailer })
+        formats.push({
+          size,
+          width: digits + 1,
+          show: bytes => value(bytes, big).toString(8).padStart(digits, '0'),
+          trailer,
+        })
         break
       }
       case 'x':
-        formats.push({ size, width: size * 2 + 1, show: bytes => value(bytes, big).toString(16).padStart(size * 2, '0'), trailer })
+        formats.push({
+          size,
+          width: size * 2 + 1,
+          show: bytes =>
+            value(bytes, big)
+              .toString(16)
+              .padStart(size * 2, '0'),
+          trailer,
+        })
         break
       case 'u':
         formats.push({ size, width: DECIMAL_WIDTH[size]![1] + 1, show: bytes => value(bytes, big).toString(), trailer })
         break
       case 'd':
-        formats.push({ size, width: DECIMAL_WIDTH[size]![0] + 1, show: bytes => BigInt.asIntN(size * 8, value(bytes, big)).toString(), trailer })
+        formats.push({
+          size,
+          width: DECIMAL_WIDTH[size]![0] + 1,
+          show: bytes => BigInt.asIntN(size * 8, value(bytes, big)).toString(),
+          trailer,
+        })
         break
       default: {
         if (size < 4) return undefined
@@ -106,7 +172,18 @@ function parseType(text: string, big: boolean): Format[] | undefined {
   return formats
 }
 
-const SHORT: Readonly<Record<string, string>> = { a: 'a', b: 'o1', c: 'c', d: 'u2', f: 'fF', i: 'dI', l: 'dL', o: 'o2', s: 'd2', x: 'x2' }
+const SHORT: Readonly<Record<string, string>> = {
+  a: 'a',
+  b: 'o1',
+  c: 'c',
+  d: 'u2',
+  f: 'fF',
+  i: 'dI',
+  l: 'dL',
+  o: 'o2',
+  s: 'd2',
+  x: 'x2',
+}
 
 export const main: Program = async proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -122,10 +199,15 @@ export const main: Program = async proc => {
   }
   if (formats.length === 0) formats.push(...parseType('o2', big)!)
   const radix = options.value('address') ?? 'o'
-  if (!/^[doxn]$/.test(radix)) return complain(proc, `invalid output address radix '${radix}'; it must be one character from [doxn]`)
+  if (!/^[doxn]$/.test(radix))
+    return complain(proc, `invalid output address radix '${radix}'; it must be one character from [doxn]`)
   const count = (text: string | undefined, fallback: number, option: string): number | undefined => {
     if (text === undefined) return fallback
-    const size = /^0x[0-9a-f]+$/i.test(text) ? Number(text) : /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : parseSize(text)
+    const size = /^0x[0-9a-f]+$/i.test(text)
+      ? Number(text)
+      : /^0[0-7]+$/.test(text)
+        ? Number.parseInt(text, 8)
+        : parseSize(text)
     if (size === undefined) complain(proc, `invalid ${option} argument ${quote(text)}`)
     return size
   }
@@ -143,14 +225,26 @@ export const main: Program = async proc => {
   if (skip > data.length) return complain(proc, 'cannot skip past end of combined input')
   const bytes = data.subarray(skip, Math.min(data.length, skip + limit))
   const writer = new Writer(proc)
-  const address = (n: number): string => (radix === 'n' ? '' : radix === 'x' ? n.toString(16).padStart(6, '0') : radix === 'd' ? String(n).padStart(7, '0') : n.toString(8).padStart(7, '0'))
+  const address = (n: number): string =>
+    radix === 'n'
+      ? ''
+      : radix === 'x'
+        ? n.toString(16).padStart(6, '0')
+        : radix === 'd'
+          ? String(n).padStart(7, '0')
+          : n.toString(8).padStart(7, '0')
   // columns of all formats line up: the widest for its size decides
   const perByte = Math.max(...formats.map(format => format.width / format.size))
   let previous: Uint8Array | undefined
   let starred = false
   for (let at = 0; at < bytes.length; at += width) {
     const block = bytes.subarray(at, at + width)
-    if (!options.has('duplicates') && previous !== undefined && block.length === width && block.every((byte, i) => byte === previous![i])) {
+    if (
+      !options.has('duplicates') &&
+      previous !== undefined &&
+      block.length === width &&
+      block.every((byte, i) => byte === previous![i])
+    ) {
       if (!starred) writer.write('*\n')
       starred = true
       continue

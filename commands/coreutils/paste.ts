@@ -22,7 +22,23 @@ function delimiterList(text: string): string[] {
     if (text[i] !== '\\' || i + 1 >= text.length) list.push(text[i]!)
     else {
       const c = text[++i]!
-      list.push(c === 'n' ? '\n' : c === 't' ? '\t' : c === '0' ? '' : c === 'b' ? '\b' : c === 'f' ? '\f' : c === 'r' ? '\r' : c === 'v' ? '\v' : c)
+      list.push(
+        c === 'n'
+          ? '\n'
+          : c === 't'
+            ? '\t'
+            : c === '0'
+              ? ''
+              : c === 'b'
+                ? '\b'
+                : c === 'f'
+                  ? '\f'
+                  : c === 'r'
+                    ? '\r'
+                    : c === 'v'
+                      ? '\v'
+                      : c,
+      )
     }
   }
   return list.length === 0 ? [''] : list
@@ -75,7 +91,9 @@ export const main: Program = async proc => {
       lines.push(line ?? '')
     }
     if (ended.every(done => done)) break
-    writer.write(lines.map((line, i) => (i === 0 ? line : delimiters[(i - 1) % delimiters.length]! + line)).join('') + end)
+    writer.write(
+      lines.map((line, i) => (i === 0 ? line : delimiters[(i - 1) % delimiters.length]! + line)).join('') + end,
+    )
     await writer.relax()
   }
   closeInput(proc, 0)

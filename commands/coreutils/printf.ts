@@ -27,7 +27,12 @@ export const main: Program = proc => {
     if (!used && rest.length > 0) complain(proc, `warning: ignoring excess arguments, starting with ${quote(rest[0]!)}`)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    return complain(proc, error.message.replace(/^`(.*)': (?:invalid|missing).*$/, '%$1: invalid conversion specification').replace('%%', '%'))
+    return complain(
+      proc,
+      error.message
+        .replace(/^`(.*)': (?:invalid|missing).*$/, '%$1: invalid conversion specification')
+        .replace('%%', '%'),
+    )
   }
   return status
 }

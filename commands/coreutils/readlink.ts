@@ -16,7 +16,11 @@ const OPTIONS = [
   { key: 'zero', short: 'z', long: 'zero' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... FILE...', does: 'Print value of a symbolic link or canonical file name', authors: 'Dmitry V. Levin' }
+const ABOUT = {
+  usage: '[OPTION]... FILE...',
+  does: 'Print value of a symbolic link or canonical file name',
+  authors: 'Dmitry V. Levin',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -27,7 +31,10 @@ export const main: Program = proc => {
   for (const name of options.operands) {
     let text: string | undefined
     try {
-      text = mode === undefined ? proc.readlink(name) : resolvePath(proc, name, mode === 'existing' ? 'existing' : mode === 'missing' ? 'missing' : 'last')
+      text =
+        mode === undefined
+          ? proc.readlink(name)
+          : resolvePath(proc, name, mode === 'existing' ? 'existing' : mode === 'missing' ? 'missing' : 'last')
     } catch (error) {
       const why = reason(error)
       if (options.has('verbose')) complain(proc, `${name}: ${why}`)
@@ -35,7 +42,10 @@ export const main: Program = proc => {
     if (text === undefined) {
       status = 1
       if (options.has('verbose') && mode !== undefined) complain(proc, `${name}: No such file or directory`)
-    } else proc.stdout.write(text + (options.has('zero') ? '\0' : options.has('noNewline') && options.operands.length === 1 ? '' : '\n'))
+    } else
+      proc.stdout.write(
+        text + (options.has('zero') ? '\0' : options.has('noNewline') && options.operands.length === 1 ? '' : '\n'),
+      )
   }
   return status
 }

@@ -42,7 +42,11 @@ export const main: Program = proc => {
     } else path = name === '' ? undefined : resolvePath(proc, name, mode)
     if (path === undefined) {
       status = 1
-      if (!options.has('quiet')) complain(proc, `${name === '' ? "''" : name}: ${statOf(proc, name.replace(/\/[^/]*$/, '') || '/') !== undefined && name.endsWith('/') ? 'Not a directory' : 'No such file or directory'}`)
+      if (!options.has('quiet'))
+        complain(
+          proc,
+          `${name === '' ? "''" : name}: ${statOf(proc, name.replace(/\/[^/]*$/, '') || '/') !== undefined && name.endsWith('/') ? 'Not a directory' : 'No such file or directory'}`,
+        )
       continue
     }
     if (from !== undefined) {

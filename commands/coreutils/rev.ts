@@ -4,7 +4,11 @@ import { eachLine } from './lib/filter.ts'
 import { Writer } from './lib/io.ts'
 import { readOptions } from './lib/options.ts'
 
-const ABOUT = { usage: '[options] [<file> ...]', does: 'Reverse lines characterwise.', authors: 'the util-linux authors' }
+const ABOUT = {
+  usage: '[options] [<file> ...]',
+  does: 'Reverse lines characterwise.',
+  authors: 'the util-linux authors',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, [], ABOUT)

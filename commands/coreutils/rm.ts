@@ -20,7 +20,11 @@ const OPTIONS = [
   { key: 'verbose', short: 'v', long: 'verbose' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... [FILE]...', does: 'Remove (unlink) the FILE(s).', authors: 'Paul Rubin, David MacKenzie, Richard M. Stallman,\nand Jim Meyering' }
+const ABOUT = {
+  usage: '[OPTION]... [FILE]...',
+  does: 'Remove (unlink) the FILE(s).',
+  authors: 'Paul Rubin, David MacKenzie, Richard M. Stallman,\nand Jim Meyering',
+}
 
 interface Plan {
   readonly recursive: boolean
@@ -38,7 +42,9 @@ export const main: Program = async proc => {
   const plan: Plan = {
     recursive: options.has('recursive'),
     dir: options.has('dir'),
-    ask: last?.key === 'interactive' || (last?.key === 'interactiveWhen' && (last.value === undefined || last.value === 'always')),
+    ask:
+      last?.key === 'interactive' ||
+      (last?.key === 'interactiveWhen' && (last.value === undefined || last.value === 'always')),
     verbose: options.has('verbose'),
   }
   let status = 0
@@ -49,7 +55,9 @@ export const main: Program = async proc => {
       continue
     }
     if (plan.recursive && /^\/+$/.test(name) && !options.has('noPreserve')) {
-      proc.stderr.write(`${proc.argv[0]}: it is dangerous to operate recursively on ${quote(name)}\n${proc.argv[0]}: use --no-preserve-root to override this failsafe\n`)
+      proc.stderr.write(
+        `${proc.argv[0]}: it is dangerous to operate recursively on ${quote(name)}\n${proc.argv[0]}: use --no-preserve-root to override this failsafe\n`,
+      )
       status = 1
       continue
     }
@@ -71,7 +79,14 @@ async function remove(proc: Process, path: string, plan: Plan): Promise<boolean>
   const directory = isDirectory(statOf(proc, path, false))
   try {
     if (!directory) {
-      if (plan.ask && !(await confirm(proc, `remove regular ${statOf(proc, path, false)?.size === 0 ? 'empty ' : ''}file ${quote(path)}?`))) return true
+      if (
+        plan.ask &&
+        !(await confirm(
+          proc,
+          `remove regular ${statOf(proc, path, false)?.size === 0 ? 'empty ' : ''}file ${quote(path)}?`,
+        ))
+      )
+        return true
       proc.unlink(path)
       if (plan.verbose) proc.stdout.write(`removed ${quote(path)}\n`)
       return true
@@ -83,7 +98,8 @@ async function remove(proc: Process, path: string, plan: Plan): Promise<boolean>
     let clean = true
     if (plan.recursive) {
       const entries = proc.readdir(path)
-      if (entries.length > 0 && plan.ask && !(await confirm(proc, `descend into directory ${quote(path)}?`))) return true
+      if (entries.length > 0 && plan.ask && !(await confirm(proc, `descend into directory ${quote(path)}?`)))
+        return true
       for (const entry of entries) if (!(await remove(proc, within(path, entry.name), plan))) clean = false
     }
     if (!clean) return false

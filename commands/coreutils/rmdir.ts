@@ -11,7 +11,11 @@ const OPTIONS = [
   { key: 'verbose', short: 'v', long: 'verbose' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... DIRECTORY...', does: 'Remove the DIRECTORY(ies), if they are empty.', authors: 'David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... DIRECTORY...',
+  does: 'Remove the DIRECTORY(ies), if they are empty.',
+  authors: 'David MacKenzie',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)
@@ -25,7 +29,11 @@ export const main: Program = proc => {
       try {
         proc.rmdir(path)
       } catch (error) {
-        if (!(options.has('ignore') && isSysError(error, Errno.ENOTEMPTY, Errno.EEXIST))) status = complain(proc, `failed to remove ${path === name ? '' : 'directory '}${quote(path)}: ${reason(error)}`)
+        if (!(options.has('ignore') && isSysError(error, Errno.ENOTEMPTY, Errno.EEXIST)))
+          status = complain(
+            proc,
+            `failed to remove ${path === name ? '' : 'directory '}${quote(path)}: ${reason(error)}`,
+          )
         break
       }
       const up = path.replace(/\/+$/, '')

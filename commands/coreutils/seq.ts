@@ -1,7 +1,7 @@
 /** seq(1) */
 import type { Program } from '../../src/uapi/process.ts'
 import { quote, strtod, usageError } from '../lib/coreutils.ts'
-import { format, FormatError } from './lib/format.ts'
+import { FormatError, format } from './lib/format.ts'
 import { complain, Writer } from './lib/io.ts'
 import { readOptions } from './lib/options.ts'
 
@@ -36,17 +36,28 @@ export const main: Program = async proc => {
   const numbers: number[] = []
   for (const text of operands) {
     const number = strtod(text)
-    if (number === undefined || number.rest !== '') return usageError(proc, `${proc.argv[0]}: invalid floating point argument: ${quote(text)}`, 1)
-    if (Number.isNaN(number.value)) return usageError(proc, `${proc.argv[0]}: invalid 'not-a-number' argument: ${quote(text)}`, 1)
+    if (number === undefined || number.rest !== '')
+      return usageError(proc, `${proc.argv[0]}: invalid floating point argument: ${quote(text)}`, 1)
+    if (Number.isNaN(number.value))
+      return usageError(proc, `${proc.argv[0]}: invalid 'not-a-number' argument: ${quote(text)}`, 1)
     numbers.push(number.value)
   }
-  const [first, step, last] = numbers.length === 1 ? [1, 1, numbers[0]!] : numbers.length === 2 ? [numbers[0]!, 1, numbers[1]!] : (numbers as [number, number, number])
+  const [first, step, last] =
+    numbers.length === 1
+      ? [1, 1, numbers[0]!]
+      : numbers.length === 2
+        ? [numbers[0]!, 1, numbers[1]!]
+        : (numbers as [number, number, number])
   if (step === 0) return usageError(proc, `${proc.argv[0]}: invalid Zero increment value: ${quote(operands[1]!)}`, 1)
-  const digits = Math.max(operands.length > 1 ? places(operands[0]!) : 0, operands.length === 3 ? places(operands[1]!) : 0)
+  const digits = Math.max(
+    operands.length > 1 ? places(operands[0]!) : 0,
+    operands.length === 3 ? places(operands[1]!) : 0,
+  )
   const separator = options.value('separator') ?? '\n'
   const spec = options.value('format')
   const shown = (value: number): string => {
-    if (spec === undefined) return Number.isFinite(value) ? value.toFixed(digits) : String(value).replace('Infinity', 'inf')
+    if (spec === undefined)
+      return Number.isFinite(value) ? value.toFixed(digits) : String(value).replace('Infinity', 'inf')
     return format(spec, [String(value)], {
       complain: () => {},
       quote: text => text,
@@ -61,8 +72,11 @@ export const main: Program = async proc => {
     if (conversions === null) return complain(proc, `format ${quote(spec)} has no % directive`)
     if (conversions.length > 1) return complain(proc, `format ${quote(spec)} has too many % directives`)
   }
-  const width = options.has('equal') ? Math.max(shown(first).length, shown(first + Math.floor((last - first) / step + 1e-9) * step).length) : 0
-  const pad = (text: string): string => (text.startsWith('-') ? `-${text.slice(1).padStart(width - 1, '0')}` : text.padStart(width, '0'))
+  const width = options.has('equal')
+    ? Math.max(shown(first).length, shown(first + Math.floor((last - first) / step + 1e-9) * step).length)
+    : 0
+  const pad = (text: string): string =>
+    text.startsWith('-') ? `-${text.slice(1).padStart(width - 1, '0')}` : text.padStart(width, '0')
   const writer = new Writer(proc)
   try {
     let any = false

@@ -72,15 +72,17 @@ class KeyError extends Error {}
 
 /** Reads -k F[.C][OPTS][,F[.C][OPTS]]. */
 function parseKey(spec: string): Key {
-  const match = /^(\d+)(?:\.(\d+))?([bdfgiMhnRrV]*)(?:,(\d+)(?:\.(\d+))?([bdfgiMhnRrV]*))?([^]*)$/.exec(spec)
+  const match = /^(\d+)(?:\.(\d+))?([bdfgiMhnRrV]*)(?:,(\d+)(?:\.(\d+))?([bdfgiMhnRrV]*))?([\s\S]*)$/.exec(spec)
   if (match === null) throw new KeyError(`invalid number at field start: invalid count at start of ${quote(spec)}`)
   if (match[7] !== '') {
-    if (match[4] === undefined && match[7]!.startsWith(',')) throw new KeyError(`invalid number after ',': invalid count at start of ${quote(match[7]!.slice(1))}`)
+    if (match[4] === undefined && match[7]!.startsWith(','))
+      throw new KeyError(`invalid number after ',': invalid count at start of ${quote(match[7]!.slice(1))}`)
     throw new KeyError(`stray character in field spec: invalid field specification ${quote(spec)}`)
   }
   const field = Number(match[1])
   if (field === 0) throw new KeyError(`field number is zero: invalid field specification ${quote(spec)}`)
-  if (match[2] !== undefined && Number(match[2]) === 0) throw new KeyError(`character offset is zero: invalid field specification ${quote(spec)}`)
+  if (match[2] !== undefined && Number(match[2]) === 0)
+    throw new KeyError(`character offset is zero: invalid field specification ${quote(spec)}`)
   const start: KeyEnd = { field: field - 1, character: Number(match[2] ?? 1) - 1, blanks: match[3]!.includes('b') }
   let end: KeyEnd | undefined
   if (match[4] !== undefined) {
@@ -126,7 +128,13 @@ function keyText(line: string, key: Key, separator: string | undefined): string 
     // to the end of the field
     end = fieldStart(line, key.end.field, separator)
     if (separator !== undefined && end < line.length) end--
-    else if (separator !== undefined && line[end - 1] === separator && end === line.length && key.end.field <= line.split(separator).length - 1) end--
+    else if (
+      separator !== undefined &&
+      line[end - 1] === separator &&
+      end === line.length &&
+      key.end.field <= line.split(separator).length - 1
+    )
+      end--
   } else {
     end = fieldStart(line, key.end.field - 1, separator)
     if (key.end.blanks) end = skipBlanks(line, end)
@@ -180,7 +188,10 @@ export const main: Program = async proc => {
     proc.stderr.write(`${proc.argv[0]}: ${message}\n`)
     return TROUBLE
   }
-  let letters = options.list.filter(option => option.key.length === 1).map(option => option.key).join('')
+  let letters = options.list
+    .filter(option => option.key.length === 1)
+    .map(option => option.key)
+    .join('')
   for (const value of options.values('sort')) {
     const letter = Object.entries(SORTS).find(([name]) => name.startsWith(value))?.[1]
     if (letter === undefined) return trouble(`invalid argument ${quote(value)} for '--sort'`)
@@ -202,7 +213,8 @@ export const main: Program = async proc => {
   }
   // a key without options of its own has the global ones
   for (const key of keys) if (key.letters === '' && !key.start.blanks && key.end?.blanks !== true) key.letters = letters
-  if (keys.length === 0 && letters.replaceAll('r', '') !== '') keys.push({ start: { field: 0, character: 0, blanks: false }, end: undefined, letters })
+  if (keys.length === 0 && letters.replaceAll('r', '') !== '')
+    keys.push({ start: { field: 0, character: 0, blanks: false }, end: undefined, letters })
   const incompatible = ['g', 'h', 'M', 'n', 'R', 'V'].filter(letter => letters.includes(letter))
   if (incompatible.length > 1) return trouble(`options '-${incompatible.sort().join('')}' are incompatible`)
   const reverse = letters.includes('r')

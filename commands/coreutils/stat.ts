@@ -67,72 +67,78 @@ Change: ${time}
 
 function formatted(proc: Process, spec: string, name: string, stat: Stat): string {
   const tz = proc.env.get('TZ') ?? ''
-  return spec.replace(/%([-#0+ ]*)(\d*)(?:\.(\d*))?([a-zA-Z%])/g, (all, flags: string, width: string, precision: string | undefined, c: string) => {
-    const seconds = (): string => (precision === undefined ? String(Math.floor(stat.mtime / 1e9)) : (stat.mtime / 1e9).toFixed(precision === '' ? 9 : Number(precision)))
-    const value = ((): string | undefined => {
-      switch (c) {
-        case '%':
-          return '%'
-        case 'a':
-          return (stat.mode & 0o7777).toString(8)
-        case 'A':
-          return modeText(stat.mode)
-        case 'b':
-          return String(Math.ceil(stat.size / BLOCK) * 8)
-        case 'B':
-          return '512'
-        case 'd':
-          return String(stat.dev)
-        case 'D':
-          return stat.dev.toString(16)
-        case 'f':
-          return stat.mode.toString(16)
-        case 'F':
-          return typeName(stat)
-        case 'g':
-          return String(stat.gid)
-        case 'G':
-          return lookupGroup(proc, stat.gid) ?? 'UNKNOWN'
-        case 'h':
-          return String(stat.nlink)
-        case 'i':
-          return String(stat.ino)
-        case 'm':
-          return '/'
-        case 'n':
-          return name
-        case 'N':
-          return isLink(stat) ? `${quote(name)} -> ${quote(proc.readlink(name))}` : quote(name)
-        case 'o':
-          return String(BLOCK)
-        case 's':
-          return String(stat.size)
-        case 'u':
-          return String(stat.uid)
-        case 'U':
-          return lookupUser(proc, stat.uid) ?? 'UNKNOWN'
-        case 'w':
-        case 'x':
-        case 'y':
-        case 'z':
-          return strftime(TIME, stat.mtime, tz)
-        case 'W':
-        case 'X':
-        case 'Y':
-        case 'Z':
-          return seconds()
-        case 't':
-        case 'T':
-          return '0'
-        default:
-          return undefined
-      }
-    })()
-    if (value === undefined) return all
-    const shown = flags.includes('#') && c === 'a' ? `0${value}` : value
-    const size = Number(width === '' ? 0 : width)
-    return flags.includes('-') ? shown.padEnd(size) : shown.padStart(size, flags.includes('0') ? '0' : ' ')
-  })
+  return spec.replace(
+    /%([-#0+ ]*)(\d*)(?:\.(\d*))?([a-zA-Z%])/g,
+    (all, flags: string, width: string, precision: string | undefined, c: string) => {
+      const seconds = (): string =>
+        precision === undefined
+          ? String(Math.floor(stat.mtime / 1e9))
+          : (stat.mtime / 1e9).toFixed(precision === '' ? 9 : Number(precision))
+      const value = ((): string | undefined => {
+        switch (c) {
+          case '%':
+            return '%'
+          case 'a':
+            return (stat.mode & 0o7777).toString(8)
+          case 'A':
+            return modeText(stat.mode)
+          case 'b':
+            return String(Math.ceil(stat.size / BLOCK) * 8)
+          case 'B':
+            return '512'
+          case 'd':
+            return String(stat.dev)
+          case 'D':
+            return stat.dev.toString(16)
+          case 'f':
+            return stat.mode.toString(16)
+          case 'F':
+            return typeName(stat)
+          case 'g':
+            return String(stat.gid)
+          case 'G':
+            return lookupGroup(proc, stat.gid) ?? 'UNKNOWN'
+          case 'h':
+            return String(stat.nlink)
+          case 'i':
+            return String(stat.ino)
+          case 'm':
+            return '/'
+          case 'n':
+            return name
+          case 'N':
+            return isLink(stat) ? `${quote(name)} -> ${quote(proc.readlink(name))}` : quote(name)
+          case 'o':
+            return String(BLOCK)
+          case 's':
+            return String(stat.size)
+          case 'u':
+            return String(stat.uid)
+          case 'U':
+            return lookupUser(proc, stat.uid) ?? 'UNKNOWN'
+          case 'w':
+          case 'x':
+          case 'y':
+          case 'z':
+            return strftime(TIME, stat.mtime, tz)
+          case 'W':
+          case 'X':
+          case 'Y':
+          case 'Z':
+            return seconds()
+          case 't':
+          case 'T':
+            return '0'
+          default:
+            return undefined
+        }
+      })()
+      if (value === undefined) return all
+      const shown = flags.includes('#') && c === 'a' ? `0${value}` : value
+      const size = Number(width === '' ? 0 : width)
+      return flags.includes('-') ? shown.padEnd(size) : shown.padStart(size, flags.includes('0') ? '0' : ' ')
+    },
+  )
 }
 
 export const main: Program = proc => {
@@ -144,15 +150,40 @@ export const main: Program = proc => {
   for (const name of options.operands) {
     try {
       const stat = name === '-' ? proc.fstat(0) : options.has('dereference') ? proc.stat(name) : proc.lstat(name)
-      if (format === undefined) proc.stdout.write(options.has('terse') ? `${formatted(proc, '%n %s %b %f %u %g %D %i %h %t %T %X %Y %Z %W %o', name, stat)}\n` : report(proc, name, stat))
+      if (format === undefined)
+        proc.stdout.write(
+          options.has('terse')
+            ? `${formatted(proc, '%n %s %b %f %u %g %D %i %h %t %T %X %Y %Z %W %o', name, stat)}\n`
+            : report(proc, name, stat),
+        )
       else if (format.key === 'format') proc.stdout.write(`${formatted(proc, format.value!, name, stat)}\n`)
       else {
-        const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\', '0': '\0', a: '\x07', r: '\r', '"': '"' }
-        proc.stdout.write(formatted(proc, format.value!.replace(/\\(.)/gs, (all, e: string) => escapes[e] ?? all), name, stat))
+        const escapes: Readonly<Record<string, string>> = {
+          n: '\n',
+          t: '\t',
+          '\\': '\\',
+          '0': '\0',
+          a: '\x07',
+          r: '\r',
+          '"': '"',
+        }
+        proc.stdout.write(
+          formatted(
+            proc,
+            format.value!.replace(/\\(.)/gs, (all, e: string) => escapes[e] ?? all),
+            name,
+            stat,
+          ),
+        )
       }
     } catch (error) {
       const why = reason(error)
-      status = complain(proc, options.has('fileSystem') ? `cannot read file system information for ${quote(name)}: ${why}` : `cannot ${options.has('dereference') ? 'stat' : 'statx'} ${quote(name)}: ${why}`)
+      status = complain(
+        proc,
+        options.has('fileSystem')
+          ? `cannot read file system information for ${quote(name)}: ${why}`
+          : `cannot ${options.has('dereference') ? 'stat' : 'statx'} ${quote(name)}: ${why}`,
+      )
     }
   }
   return status

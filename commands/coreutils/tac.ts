@@ -32,7 +32,14 @@ export const main: Program = async proc => {
         start = at + separator.length
       }
       if (start < text.length) records.push(text.slice(start))
-      if (options.has('before')) writer.write(text.split(separator).map((part, i) => (i === 0 ? part : separator + part)).reverse().join(''))
+      if (options.has('before'))
+        writer.write(
+          text
+            .split(separator)
+            .map((part, i) => (i === 0 ? part : separator + part))
+            .reverse()
+            .join(''),
+        )
       else writer.write(records.reverse().join(''))
       await writer.relax()
     } catch (error) {

@@ -63,7 +63,8 @@ export const main: Program = async proc => {
   let status = 0
   let last: string | undefined
   const title = (name: string): void => {
-    if (titles && last !== name) writer.write(`${last === undefined ? '' : '\n'}==> ${name === '-' ? 'standard input' : name} <==\n`)
+    if (titles && last !== name)
+      writer.write(`${last === undefined ? '' : '\n'}==> ${name === '-' ? 'standard input' : name} <==\n`)
     last = name
   }
   for (const name of names) {
@@ -77,8 +78,11 @@ export const main: Program = async proc => {
     }
     title(name)
     try {
-      const text = fromStart ? await skipFirst(proc, fd, writer, count, bytes, delimiter, follow) : await readAll(proc, fd)
-      if (!fromStart) writer.write(bytes ? text.slice(Math.max(0, text.length - count)) : lastLines(text, count, delimiter))
+      const text = fromStart
+        ? await skipFirst(proc, fd, writer, count, bytes, delimiter, follow)
+        : await readAll(proc, fd)
+      if (!fromStart)
+        writer.write(bytes ? text.slice(Math.max(0, text.length - count)) : lastLines(text, count, delimiter))
       if (follow) {
         const { ino } = proc.fstat(fd)
         followed.push({ name, fd, offset: position(proc, fd), inode: ino })
@@ -120,7 +124,13 @@ function position(proc: Process, fd: number): number {
 }
 
 /** Shows what has been added to a file, and notices when it was truncated or replaced. */
-async function update(proc: Process, file: Followed, byName: boolean, writer: Writer, title: (name: string) => void): Promise<void> {
+async function update(
+  proc: Process,
+  file: Followed,
+  byName: boolean,
+  writer: Writer,
+  title: (name: string) => void,
+): Promise<void> {
   if (byName) reopen(proc, file)
   if (file.fd === undefined) return
   const { size } = proc.fstat(file.fd)
@@ -157,7 +167,12 @@ function reopen(proc: Process, file: Followed): void {
     file.fd = openInput(proc, file.name)
     file.inode = ino
     file.offset = 0
-    complain(proc, known ? `${quote(file.name)} has been replaced;  following new file` : `${quote(file.name)} has appeared;  following new file`)
+    complain(
+      proc,
+      known
+        ? `${quote(file.name)} has been replaced;  following new file`
+        : `${quote(file.name)} has appeared;  following new file`,
+    )
   } catch (error) {
     reason(error)
     file.fd = undefined

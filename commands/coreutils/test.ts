@@ -19,7 +19,8 @@ export const main: Program = proc => {
   try {
     const value = evaluateTest(args, {
       unaries: 'bcdefghknoprstuwxzGLNOS',
-      unary: (operator, operand) => (operator === '-n' ? operand !== '' : operator === '-z' ? operand === '' : fileTest(proc, operator, operand)),
+      unary: (operator, operand) =>
+        operator === '-n' ? operand !== '' : operator === '-z' ? operand === '' : fileTest(proc, operator, operand),
       files: (left, operator, right) => compareFiles(proc, left, operator, right),
       integer: text => {
         if (!/^[ \t]*[+-]?\d+[ \t]*$/.test(text)) throw new TestError(`invalid integer ${quote(text)}`)

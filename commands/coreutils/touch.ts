@@ -30,8 +30,16 @@ function stamp(text: string, now: number): number | undefined {
   const match = /^(\d{2}|\d{4})?(\d{2})(\d{2})(\d{2})(\d{2})(?:\.(\d{2}))?$/.exec(text)
   if (match === null) return undefined
   const given = match[1]
-  const year = given === undefined ? new Date(now / 1e6).getUTCFullYear() : given.length === 4 ? Number(given) : Number(given) + (Number(given) < 69 ? 2000 : 1900)
-  return Date.UTC(year, Number(match[2]) - 1, Number(match[3]), Number(match[4]), Number(match[5]), Number(match[6] ?? 0)) * 1e6
+  const year =
+    given === undefined
+      ? new Date(now / 1e6).getUTCFullYear()
+      : given.length === 4
+        ? Number(given)
+        : Number(given) + (Number(given) < 69 ? 2000 : 1900)
+  return (
+    Date.UTC(year, Number(match[2]) - 1, Number(match[3]), Number(match[4]), Number(match[5]), Number(match[6] ?? 0)) *
+    1e6
+  )
 }
 
 export const main: Program = proc => {

@@ -93,7 +93,8 @@ function parseSet(spec: string): CharacterSet {
             if (name === 'lower' || name === 'upper') cases.push({ at: text.length, name })
             text += set
           } else {
-            if (name.length !== 1) throw new SetError(`${quote(name)}: equivalence class operand must be a single character`)
+            if (name.length !== 1)
+              throw new SetError(`${quote(name)}: equivalence class operand must be a single character`)
             text += name
           }
           i = end + 1
@@ -140,7 +141,11 @@ export const main: Program = async proc => {
   const minimum = del === squeeze ? 2 : 1
   if (operands.length < minimum) {
     proc.stderr.write(`${name}: missing operand after ${quote(operands[0]!)}\n`)
-    proc.stderr.write(del ? 'Two strings must be given when both deleting and squeezing repeats.\n' : 'Two strings must be given when translating.\n')
+    proc.stderr.write(
+      del
+        ? 'Two strings must be given when both deleting and squeezing repeats.\n'
+        : 'Two strings must be given when translating.\n',
+    )
     return usageError(proc, undefined, 1)
   }
   if (operands.length > (del && !squeeze ? 1 : 2)) {

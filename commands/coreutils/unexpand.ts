@@ -12,7 +12,11 @@ const OPTIONS = [
   { key: 'tabs', short: 't', long: 'tabs', arg: 'required' },
 ] as const
 
-const ABOUT = { usage: '[OPTION]... [FILE]...', does: 'Convert blanks in each FILE to tabs, writing to standard output.', authors: 'David MacKenzie' }
+const ABOUT = {
+  usage: '[OPTION]... [FILE]...',
+  does: 'Convert blanks in each FILE to tabs, writing to standard output.',
+  authors: 'David MacKenzie',
+}
 
 export const main: Program = proc => {
   const options = readOptions(proc, OPTIONS, ABOUT)

@@ -1,7 +1,8 @@
 /** wc(1) */
+
+import { isSysError } from '../../src/uapi/errno.ts'
 import { S_IFMT, S_IFREG } from '../../src/uapi/fs.ts'
 import type { Process, Program } from '../../src/uapi/process.ts'
-import { isSysError } from '../../src/uapi/errno.ts'
 import { fromBytes } from './lib/bytes.ts'
 import { closeInput, complain, openInput, reason } from './lib/io.ts'
 import { readOptions } from './lib/options.ts'
@@ -100,7 +101,9 @@ export const main: Program = async proc => {
       try {
         const counts = await count(proc, fd)
         print(counts, name)
-        for (const column of order) total[column] = column === 'longest' ? Math.max(total.longest, counts.longest) : total[column] + counts[column]
+        for (const column of order)
+          total[column] =
+            column === 'longest' ? Math.max(total.longest, counts.longest) : total[column] + counts[column]
       } finally {
         closeInput(proc, fd)
       }

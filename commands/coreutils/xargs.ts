@@ -60,14 +60,17 @@ function words(input: string): Item[] {
   for (let i = 0; i < input.length; i++) {
     const c = input[i]!
     if (c === '\n') {
-      if (current === undefined && items.length > 0 && !/[ \t]/.test(input[i - 1] ?? '')) items[items.length - 1]!.endsLine = true
+      if (current === undefined && items.length > 0 && !/[ \t]/.test(input[i - 1] ?? ''))
+        items[items.length - 1]!.endsLine = true
       finish(!/[ \t]/.test(input[i - 1] ?? ''))
     } else if (c === ' ' || c === '\t') finish(false)
     else if (c === "'" || c === '"') {
       const end = input.indexOf(c, i + 1)
       const line = input.indexOf('\n', i + 1)
       if (end < 0 || (line >= 0 && line < end)) {
-        throw new QuoteError(`unmatched ${c === '"' ? 'double' : 'single'} quote; by default quotes are special to xargs unless you use the -0 option`)
+        throw new QuoteError(
+          `unmatched ${c === '"' ? 'double' : 'single'} quote; by default quotes are special to xargs unless you use the -0 option`,
+        )
       }
       current = (current ?? '') + input.slice(i + 1, end)
       i = end
@@ -115,7 +118,13 @@ export const main: Program = async proc => {
   const delimiter = options.has('null') ? '\0' : options.value('delimiter')
   try {
     if (delimiter !== undefined) {
-      const named: Readonly<Record<string, string>> = { '\\n': '\n', '\\t': '\t', '\\0': '\0', '\\r': '\r', '\\\\': '\\' }
+      const named: Readonly<Record<string, string>> = {
+        '\\n': '\n',
+        '\\t': '\t',
+        '\\0': '\0',
+        '\\r': '\r',
+        '\\\\': '\\',
+      }
       const separator = named[delimiter] ?? delimiter[0] ?? '\0'
       const parts = input.split(separator)
       if (parts[parts.length - 1] === '') parts.pop()
@@ -125,9 +134,18 @@ export const main: Program = async proc => {
         .split('\n')
         .map(line => line.replace(/^[ \t]+/, ''))
         .filter(line => line !== '')
-        .map(line => ({ text: words(line).map(item => item.text).join(' '), endsLine: true }))
+        .map(line => ({
+          text: words(line)
+            .map(item => item.text)
+            .join(' '),
+          endsLine: true,
+        }))
       // blanks within a line stay as they are
-      if (!/['"\\]/.test(input)) items = input.split('\n').map(line => ({ text: line.replace(/^[ \t]+/, ''), endsLine: true })).filter(item => item.text !== '')
+      if (!/['"\\]/.test(input))
+        items = input
+          .split('\n')
+          .map(line => ({ text: line.replace(/^[ \t]+/, ''), endsLine: true }))
+          .filter(item => item.text !== '')
     } else items = words(input)
   } catch (error) {
     if (!(error instanceof QuoteError)) throw error
@@ -138,7 +156,11 @@ export const main: Program = async proc => {
     const at = items.findIndex(item => item.text === eof)
     if (at >= 0) items = items.slice(0, at)
   }
-  const runner = new Runner(proc, procs === 0 ? Number.POSITIVE_INFINITY : procs, options.has('verbose') || options.has('interactive'))
+  const runner = new Runner(
+    proc,
+    procs === 0 ? Number.POSITIVE_INFINITY : procs,
+    options.has('verbose') || options.has('interactive'),
+  )
   if (token !== undefined) {
     for (const item of items) {
       const text = decode(item.text)
@@ -168,7 +190,12 @@ export const main: Program = async proc => {
     if (item.endsLine) batchLines++
     if ((batch.length >= maxArgs || batchLines >= maxLines) && !(await flush())) return runner.finish()
   }
-  if (batch.length > 0 || (!ran && !options.has('noRunIfEmpty') && lines === undefined) || (!ran && !options.has('noRunIfEmpty') && items.length === 0)) await flush()
+  if (
+    batch.length > 0 ||
+    (!ran && !options.has('noRunIfEmpty') && lines === undefined) ||
+    (!ran && !options.has('noRunIfEmpty') && items.length === 0)
+  )
+    await flush()
   return runner.finish()
 }
 
@@ -192,7 +219,8 @@ class Runner {
     while (this.running >= this.limit) await this.wait()
     if (this.stopped) return false
     const { proc } = this
-    if (this.verbose) proc.stderr.write(`${words.map(word => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word}'`)).join(' ')}\n`)
+    if (this.verbose)
+      proc.stderr.write(`${words.map(word => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word}'`)).join(' ')}\n`)
     await proc.stdout.flush()
     proc.fork(async child => {
       child.dup2(child.open('/dev/null', O_RDONLY), 0)
@@ -200,7 +228,8 @@ class Runner {
         return await child.exec(words[0]!, words)
       } catch (error) {
         if (!isSysError(error)) throw error
-        if (error.errno === Errno.ENOEXEC) return child.exec('/bin/sh', ['sh', child.which(words[0]!) ?? words[0]!, ...words.slice(1)])
+        if (error.errno === Errno.ENOEXEC)
+          return child.exec('/bin/sh', ['sh', child.which(words[0]!) ?? words[0]!, ...words.slice(1)])
         child.stderr.write(`${proc.argv[0]}: ${words[0]}: ${strerror(error.errno)}\n`)
         return error.errno === Errno.ENOENT ? 127 : 126
       }

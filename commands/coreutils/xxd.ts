@@ -17,12 +17,24 @@ interface Plan {
 }
 
 export const main: Program = async proc => {
-  const plan: Plan = { columns: undefined, group: undefined, plain: false, revert: false, upper: false, bits: false, include: false, little: false, length: undefined, seek: 0 }
+  const plan: Plan = {
+    columns: undefined,
+    group: undefined,
+    plain: false,
+    revert: false,
+    upper: false,
+    bits: false,
+    include: false,
+    little: false,
+    length: undefined,
+    seek: 0,
+  }
   const files: string[] = []
   const words = proc.argv.slice(1)
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!
-    const value = (letter: string): number => Number(word.length > letter.length + 1 ? word.slice(letter.length + 1) : (words[++i] ?? '0'))
+    const value = (letter: string): number =>
+      Number(word.length > letter.length + 1 ? word.slice(letter.length + 1) : (words[++i] ?? '0'))
     if (word === '-' || !word.startsWith('-')) files.push(word)
     else if (/^-(?:p|ps|postscript|plain)$/.test(word)) plan.plain = true
     else if (word === '-r' || word === '-revert') plan.revert = true
@@ -55,7 +67,9 @@ export const main: Program = async proc => {
   const from = plan.seek < 0 ? Math.max(0, text.length + plan.seek) : plan.seek
   const data = text.slice(from, plan.length === undefined ? undefined : from + plan.length)
   const hex = (c: string): string => {
-    const digits = plan.bits ? c.charCodeAt(0).toString(2).padStart(8, '0') : c.charCodeAt(0).toString(16).padStart(2, '0')
+    const digits = plan.bits
+      ? c.charCodeAt(0).toString(2).padStart(8, '0')
+      : c.charCodeAt(0).toString(16).padStart(2, '0')
     return plan.upper ? digits.toUpperCase() : digits
   }
   if (plan.plain) {
@@ -70,7 +84,8 @@ export const main: Program = async proc => {
     const name = (files[0] ?? '').replace(/[^A-Za-z0-9_]/g, '_')
     if (name !== '') writer.write(`unsigned char ${name}[] = {\n`)
     const lines: string[] = []
-    for (let at = 0; at < data.length; at += columns) lines.push(`  ${[...data.slice(at, at + columns)].map(c => `0x${hex(c)}`).join(', ')}`)
+    for (let at = 0; at < data.length; at += columns)
+      lines.push(`  ${[...data.slice(at, at + columns)].map(c => `0x${hex(c)}`).join(', ')}`)
     writer.write(`${lines.join(',\n')}\n`)
     if (name !== '') writer.write(`};\nunsigned int ${name}_len = ${data.length};\n`)
     return 0
@@ -85,7 +100,14 @@ export const main: Program = async proc => {
     const groups: string[] = []
     for (let i = 0; i < block.length; i += size) {
       const bytes = [...block.slice(i, i + size)].map(hex)
-      groups.push(plan.little ? bytes.reverse().join('').padStart(size * digits) : bytes.join(''))
+      groups.push(
+        plan.little
+          ? bytes
+              .reverse()
+              .join('')
+              .padStart(size * digits)
+          : bytes.join(''),
+      )
     }
     const shown = [...block].map(c => (c >= ' ' && c <= '~' ? c : '.')).join('')
     writer.write(`${(from + at).toString(16).padStart(8, '0')}: ${groups.join(' ').padEnd(width)}  ${shown}\n`)
@@ -100,7 +122,8 @@ function revert(text: string, plain: boolean): string {
   for (const line of text.split('\n')) {
     const digits = plain ? line : /^[0-9a-fA-F]+:\s?((?:\s?[0-9a-fA-F]{2})*)/.exec(line)?.[1]
     if (digits === undefined) continue
-    for (const pair of digits.replace(/\s/g, '').match(/[0-9a-fA-F]{2}/g) ?? []) out += String.fromCharCode(Number.parseInt(pair, 16))
+    for (const pair of digits.replace(/\s/g, '').match(/[0-9a-fA-F]{2}/g) ?? [])
+      out += String.fromCharCode(Number.parseInt(pair, 16))
   }
   return out
 }

@@ -35,14 +35,6 @@ export function timestampOption(type: number, hosts: readonly number[]): Uint8Ar
   return bytes
 }
 
-/** @returns a source route over hosts, strict or loose */
-export function sourceRouteOption(hosts: readonly number[], strict: boolean): Uint8Array {
-  const bytes = new Uint8Array(4 + hosts.length * 4)
-  bytes.set([IPOPT_NOP, strict ? IPOPT_SSRR : IPOPT_LSRR, 3 + hosts.length * 4, IPOPT_MINOFF])
-  for (const [i, host] of hosts.entries()) putAddress(bytes, 4 + i * 4, host)
-  return bytes
-}
-
 /** Writes the options of answers; it remembers the last route, so as not to repeat it. */
 export class OptionsPrinter {
   private readonly name: (address: number) => string

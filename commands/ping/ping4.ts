@@ -40,7 +40,7 @@ import {
   ICMP_TIME_EXCEEDED,
   icmpText,
 } from './icmp_text.ts'
-import { ipHeaderText, OptionsPrinter, recordRouteOption, sourceRouteOption, timestampOption } from './ip_options.ts'
+import { ipHeaderText, OptionsPrinter, recordRouteOption, timestampOption } from './ip_options.ts'
 import { TS_PRESPEC, usage } from './options.ts'
 import { type ErrorRead, ICMP_HEADER, type PingFamily, type Session, TIMEVAL } from './session.ts'
 import { deviceHasAddress } from './source.ts'
@@ -259,14 +259,9 @@ class Ping4 implements PingFamily {
     if (opts.recordRoute) await this.must(SOL_IP, IP_OPTIONS, recordRouteOption(), 'record route')
     if (opts.timestampType !== undefined)
       await this.must(SOL_IP, IP_OPTIONS, timestampOption(opts.timestampType, this.route), 'ts option')
-    else if (this.route.length > 0)
-      await this.must(
-        SOL_IP,
-        IP_OPTIONS,
-        sourceRouteOption([...this.route, this.target], opts.dontRoute),
-        'record route',
-      )
-    return opts.recordRoute || opts.timestampType !== undefined || this.route.length > 0 ? 40 : 0
+    // ping has laid its capabilities down by now, and without CAP_NET_RAW no source route is taken
+    else if (this.route.length > 0) this.session.console.fail(2, 'record route', Errno.EPERM)
+    return opts.recordRoute || opts.timestampType !== undefined ? 40 : 0
   }
 
   async sendProbe(): Promise<number> {

@@ -108,11 +108,10 @@ class Ping6 implements PingFamily {
         this.source = { ...this.source, scopeId: this.ifindex(device) }
       return false
     }
-    let hop: SockaddrIn6 = { ...this.target, port: PROBE_PORT }
+    const hop: SockaddrIn6 = { ...this.target, port: PROBE_PORT }
     const probe = proc.socket(AF_INET6, SOCK_DGRAM, 0)
     if (device !== undefined) {
       const ifindex = this.ifindex(device)
-      if (isLinkLocal(hop.addr)) hop = { ...hop, scopeId: ifindex }
       const pktinfo = new Uint8Array(20)
       new DataView(pktinfo.buffer).setInt32(16, ifindex, true)
       for (const fd of [probe, sock.fd])
@@ -122,14 +121,15 @@ class Ping6 implements PingFamily {
     }
     if (opts.tos !== 0) await this.must(probe, SOL_IPV6, IPV6_TCLASS, opts.tos, 'setsockopt(IPV6_TCLASS)')
     await this.session.setMark(probe)
-    const errno = await errnoOf(() => proc.connect(probe, hop))
+    // a link-local target is connected to with no address family, which the kernel takes for disconnecting
+    const errno = isLinkLocal(hop.addr) ? 0 : await errnoOf(() => proc.connect(probe, hop))
     if ((errno === Errno.EHOSTUNREACH || errno === Errno.ENETUNREACH) && more) {
       proc.close(probe)
       return true
     }
     if (errno !== 0) console.fail(2, 'connect', errno)
     const name = proc.getsockname(probe)
-    if (name.family === AF_INET6) this.source = { ...name, port: 0 }
+    if (name.family === AF_INET6 && !isLinkLocal(hop.addr)) this.source = { ...name, port: 0 }
     proc.close(probe)
     if (device !== undefined && !deviceHasAddress(proc, device, AF_INET6, this.source.addr))
       await console.warn(`Warning: source address might be selected on device other than: ${device}`)

@@ -260,7 +260,7 @@ class Tracepath {
       let message: ReceivedMessage
       const now = proc.monotonic()
       try {
-        message = await proc.recvmsg(fd, PROBE_HEADER, MSG_ERRQUEUE)
+        message = await proc.recvmsg(fd, PROBE_HEADER, MSG_ERRQUEUE | MSG_DONTWAIT)
       } catch (error) {
         if (isSysError(error, Errno.EAGAIN)) return progress
         if (isSysError(error)) continue

@@ -87,8 +87,11 @@ function unmount(proc: Process, word: string, flags: ReadonlySet<string>, quiet:
     if (error.errno === Errno.EINVAL) return complain('not mounted')
     return complain(`umount(2) system call failed: ${strerror(error.errno)}`)
   }
-  if (flags.has('verbose'))
-    proc.stderr.write(`umount: ${entry.target} ${word === entry.target ? '' : `(${entry.source}) `}unmounted\n`)
+  if (flags.has('verbose')) {
+    // statfs(2) tells the kind of most file systems, and then the mount table, which has the source, is not read
+    const source = entry.type === 'overlay' ? ` (${entry.source})` : ''
+    proc.stderr.write(`umount: ${entry.target}${source} unmounted\n`)
+  }
   return 0
 }
 

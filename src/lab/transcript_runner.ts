@@ -19,7 +19,7 @@ const STDOUT = '/tmp/stdout'
 const STDERR = '/tmp/stderr'
 
 /** How long one step may take, ns of virtual time: a script whose step takes longer is ended there, as the recorder does. */
-const STEP_LIMIT = 200e9
+const STEP_LIMIT = 100e9
 
 class OutOfTime extends Error {}
 

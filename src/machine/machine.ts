@@ -18,7 +18,7 @@ import { OpenFileInode } from './fs/fd_inode.ts'
 import { FileSystems } from './fs/filesystems.ts'
 import { HostFolder } from './fs/hostfs.ts'
 import type { FileSystem } from './fs/inode.ts'
-import { Mount, MountNamespace, type MountSpec } from './fs/mount.ts'
+import { Mount, MountNamespace, type MountSpec, type MountTable } from './fs/mount.ts'
 import { NsFile, NsfsInode } from './fs/nsfs.ts'
 import { Path } from './fs/path.ts'
 import { procfsRoot } from './fs/procfs.ts'
@@ -164,7 +164,7 @@ export class Machine {
     this.nsfsMount = new Mount(0, initMnt, null, this.nsfsSpec(initNet), null, '/')
     const bare = this.profile === 'bare'
     // a script in namespaces of its own sees /run, /tmp and /sys anew
-    this.mnt = bare ? this.vfs.mounts.copy(initMnt, this.nextNsIno()).ns : initMnt.get()
+    this.mnt = bare ? this.copyMounts(initMnt).ns : initMnt.get()
     this.net = bare ? this.kernel.createNet() : initNet.get()
     this.host = new Task(this, 0, undefined, this.net.get(), this.mnt.root)
     if (!bare) return
@@ -187,9 +187,10 @@ export class Machine {
     this.vfs.mounts.add(this.vfs.resolve(this.host, `/${name}`), { sb, source: 'tmpfs' })
   }
 
-  /** @returns the inode number of a new namespace */
-  nextNsIno(): number {
-    return this.kernel.inos.allocate()
+  /** Copies a mount namespace, see MountTable.copy. */
+  copyMounts(ns: MountNamespace): ReturnType<MountTable['copy']> {
+    const { inos } = this.kernel
+    return this.vfs.mounts.copy(ns, inos.allocate(), ino => inos.free(ino))
   }
 
   private readonly now = (): number => this.kernel.realtime

@@ -5,6 +5,7 @@ import type { NetlinkFamily, NetlinkSocket } from '../uapi/netlink.ts'
 import type {
   ForkOptions,
   InputStream,
+  LineEditing,
   OutputStream,
   PollFd,
   Process,
@@ -87,6 +88,10 @@ export class UserProcess implements Process {
 
   read(fd: number, max: number): Promise<Uint8Array> {
     return files.read(this.task, fd, max)
+  }
+
+  editLine(fd: number, editing: LineEditing): Promise<Uint8Array> {
+    return files.editLine(this.task, fd, editing)
   }
 
   write(fd: number, data: Uint8Array | string): Promise<number> {

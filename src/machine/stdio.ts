@@ -5,6 +5,7 @@
 import { Errno, SysError } from '../uapi/errno.ts'
 import type { InputStream, OutputStream } from '../uapi/process.ts'
 import { Signal } from '../uapi/signal.ts'
+import { concat } from './bytes.ts'
 import { COST } from './costs.ts'
 import { TtyFile } from './files/tty.ts'
 import { sendSignal } from './signals.ts'
@@ -181,18 +182,4 @@ export interface Stdio {
 /** Makes the streams that a program starts with. */
 export function makeStdio(task: Task): Stdio {
   return { stdin: new Input(task, 0), stdout: new Output(task, 1, false), stderr: new Output(task, 2, true) }
-}
-
-/** Joins byte arrays. */
-export function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!
-  let length = 0
-  for (const chunk of chunks) length += chunk.length
-  const all = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.length
-  }
-  return all
 }

@@ -29,7 +29,29 @@ type Token =
   | { readonly kind: 'op'; readonly op: string; readonly start: number }
   | { readonly kind: 'end'; readonly start: number }
 
-const OPERATORS = ['<<=', '>>=', '**', '++', '--', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '+=', '-=', '*=', '/=', '%=', '&=', '^=', '|=']
+const OPERATORS = [
+  '<<=',
+  '>>=',
+  '**',
+  '++',
+  '--',
+  '<<',
+  '>>',
+  '<=',
+  '>=',
+  '==',
+  '!=',
+  '&&',
+  '||',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '&=',
+  '^=',
+  '|=',
+]
 const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '^=', '|=', '<<=', '>>='])
 /** Binary operators by level, loosest first, below the conditional one. */
 const LEVELS: readonly (readonly string[])[] = [
@@ -114,7 +136,8 @@ class Evaluator {
     for (const op of OPERATORS) {
       if (rest.startsWith(op)) {
         // what is no variable cannot be incremented: two signs
-        if ((op === '++' || op === '--') && (before.kind === 'number' || (before.kind === 'op' && before.op === ')'))) break
+        if ((op === '++' || op === '--') && (before.kind === 'number' || (before.kind === 'op' && before.op === ')')))
+          break
         this.pos += op.length
         this.token = { kind: 'op', op, start }
         return
@@ -186,7 +209,11 @@ class Evaluator {
       const saved = this.pos
       this.next()
       const operator: Token = this.token
-      if (operator.kind === 'op' && ASSIGNMENTS.has(operator.op) && !(operator.op === '=' && this.text[this.pos] === '=')) {
+      if (
+        operator.kind === 'op' &&
+        ASSIGNMENTS.has(operator.op) &&
+        !(operator.op === '=' && this.text[this.pos] === '=')
+      ) {
         this.next()
         if (this.atEnd()) this.fail('syntax error: operand expected', operator.start)
         let value = this.assignment()
@@ -214,7 +241,8 @@ class Evaluator {
     this.next()
     if (this.atEnd() || this.isOp(':')) this.fail('expression expected', this.atEnd() ? question : this.token.start)
     const yes = this.skippedUnless(condition !== 0n, () => this.comma())
-    if (!this.isOp(':')) this.fail("`:' expected for conditional expression", this.atEnd() ? this.previous : this.token.start)
+    if (!this.isOp(':'))
+      this.fail("`:' expected for conditional expression", this.atEnd() ? this.previous : this.token.start)
     const colon = this.token.start
     this.next()
     if (this.atEnd()) this.fail('expression expected', colon)

@@ -1,12 +1,12 @@
 /** [[ … ]]. The primaries are shared with `test`. */
 import { decode, hasHighBytes } from '../../commands/coreutils/lib/bytes.ts'
+import { toJsRegex } from '../../commands/coreutils/lib/regex.ts'
+import { compareFiles } from '../../commands/coreutils/lib/test.ts'
 import { ShellError } from './control.ts'
 import { trace } from './execute.ts'
 import { arithmetic, expandPattern, expandRegex, expandString } from './expand.ts'
 import { matches } from './pattern.ts'
 import { wordText } from './printer.ts'
-import { compareFiles } from '../../commands/coreutils/lib/test.ts'
-import { toJsRegex } from '../../commands/coreutils/lib/regex.ts'
 import type { Shell } from './shell.ts'
 import type { ConditionalNode } from './syntax.ts'
 import { unaryTest } from './tests.ts'
@@ -81,7 +81,8 @@ async function binary(sh: Shell, node: Extract<ConditionalNode, { type: 'CondBin
     a = await arithmetic(sh, left)
     b = await arithmetic(sh, right)
   } catch (error) {
-    if (error instanceof ShellError && error.severity !== 'shell') throw new ShellError(`[[: ${error.message}`, 1, 'command')
+    if (error instanceof ShellError && error.severity !== 'shell')
+      throw new ShellError(`[[: ${error.message}`, 1, 'command')
     throw error
   }
   switch (node.operator) {

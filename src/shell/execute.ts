@@ -40,7 +40,7 @@ export async function runStatements(sh: Shell, statements: readonly StatementNod
   for (let i = 0; i < statements.length; i++) {
     await sh.tick()
     if (sh.traps.waiting) await sh.traps.runPending(sh)
-    if (sh.traps.interrupted) interrupt(sh)
+    if (sh.traps.interrupted) await interrupt(sh)
     status = await runStatement(sh, statements[i]!, last && i === statements.length - 1)
   }
   if (sh.traps.waiting) await sh.traps.runPending(sh)
@@ -48,8 +48,9 @@ export async function runStatements(sh: Shell, statements: readonly StatementNod
 }
 
 /** Ctrl-C abandons what an interactive shell is doing. */
-function interrupt(sh: Shell): never {
+async function interrupt(sh: Shell): Promise<never> {
   sh.traps.interrupted = false
+  if (sh.terminal !== undefined) await sh.errorText('\n')
   throw new DiscardJump(130)
 }
 
@@ -83,7 +84,13 @@ async function failedCommand(sh: Shell, pipeline: PipelineNode, status: number):
   const [command] = pipeline.commands
   if (pipeline.commands.length === 1) {
     const { type } = command!
-    if (type !== 'SimpleCommand' && type !== 'Subshell' && type !== 'ArithmeticCommand' && type !== 'ConditionalCommand') return
+    if (
+      type !== 'SimpleCommand' &&
+      type !== 'Subshell' &&
+      type !== 'ArithmeticCommand' &&
+      type !== 'ConditionalCommand'
+    )
+      return
     if (type === 'Subshell' && !sh.traps.active) sh.commandText = commandText(command!)
   }
   await sh.traps.runError(sh)
@@ -151,7 +158,12 @@ async function runPipeline(sh: Shell, pipeline: PipelineNode, last: boolean): Pr
   else if (pipeline.commands.length === 1) {
     const command = pipeline.commands[0]!
     status = await runCommand(sh, command, last && timer === undefined && !pipeline.negated)
-    if (command.type === 'SimpleCommand' || command.type === 'Subshell' || command.type === 'ArithmeticCommand' || command.type === 'ConditionalCommand') {
+    if (
+      command.type === 'SimpleCommand' ||
+      command.type === 'Subshell' ||
+      command.type === 'ArithmeticCommand' ||
+      command.type === 'ConditionalCommand'
+    ) {
       sh.vars.assign('PIPESTATUS', [String(status)])
     }
   } else {
@@ -236,19 +248,24 @@ async function printTimes(sh: Shell, start: Times, posix: boolean): Promise<void
     U: (now.user - start.user) / 1e9,
     S: (now.system - start.system) / 1e9,
   }
-  const format = posix ? 'real %2R\nuser %2U\nsys %2S' : (sh.vars.get('TIMEFORMAT') ?? '\nreal\t%3lR\nuser\t%3lU\nsys\t%3lS')
+  const format = posix
+    ? 'real %2R\nuser %2U\nsys %2S'
+    : (sh.vars.get('TIMEFORMAT') ?? '\nreal\t%3lR\nuser\t%3lU\nsys\t%3lS')
   if (format === '') return
-  const text = format.replace(/%(?:(\d)?(l)?([RUS])|P|%)/g, (all, digits: string | undefined, long: string | undefined, which: string | undefined) => {
-    if (all === '%%') return '%'
-    if (which === undefined) {
-      const busy = values['U']! + values['S']!
-      return values['R'] === 0 ? '0.00' : ((busy / values['R']!) * 100).toFixed(2)
-    }
-    const places = Math.min(3, digits === undefined ? 3 : Number(digits))
-    const seconds = values[which]!
-    const shown = (n: number): string => (Math.floor(n * 10 ** places) / 10 ** places).toFixed(places)
-    return long === undefined ? shown(seconds) : `${Math.floor(seconds / 60)}m${shown(seconds % 60)}s`
-  })
+  const text = format.replace(
+    /%(?:(\d)?(l)?([RUS])|P|%)/g,
+    (all, digits: string | undefined, long: string | undefined, which: string | undefined) => {
+      if (all === '%%') return '%'
+      if (which === undefined) {
+        const busy = values['U']! + values['S']!
+        return values['R'] === 0 ? '0.00' : ((busy / values['R']!) * 100).toFixed(2)
+      }
+      const places = Math.min(3, digits === undefined ? 3 : Number(digits))
+      const seconds = values[which]!
+      const shown = (n: number): string => (Math.floor(n * 10 ** places) / 10 ** places).toFixed(places)
+      return long === undefined ? shown(seconds) : `${Math.floor(seconds / 60)}m${shown(seconds % 60)}s`
+    },
+  )
   await sh.errorText(`${text}\n`)
 }
 
@@ -276,8 +293,21 @@ async function defineFunction(sh: Shell, node: FunctionDefNode): Promise<number>
     return 1
   }
   const frame = sh.frames[sh.frames.length - 1]
-  const source = frame !== undefined ? frame.source : sh.setup.kind === 'script' ? (sh.setup.messageName ?? sh.name0) : sh.setup.kind === 'command' ? 'environment' : 'main'
-  sh.functions.set(node.name, { definition: node, source, line: sh.line, exported: old?.exported === true, readonly: false })
+  const source =
+    frame !== undefined
+      ? frame.source
+      : sh.setup.kind === 'script'
+        ? (sh.setup.messageName ?? sh.name0)
+        : sh.setup.kind === 'command'
+          ? 'environment'
+          : 'main'
+  sh.functions.set(node.name, {
+    definition: node,
+    source,
+    line: sh.line,
+    exported: old?.exported === true,
+    readonly: false,
+  })
   return 0
 }
 
@@ -321,7 +351,8 @@ async function compound(sh: Shell, node: Exclude<CompoundNode, { type: 'Subshell
       if (sh.substitutionFds.length > substitutions) closeSubstitutions(sh, substitutions)
     }
   }
-  const line = 'line' in node && typeof node.line === 'number' ? node.line : 'body' in node ? firstLine(node.body) : undefined
+  const line =
+    'line' in node && typeof node.line === 'number' ? node.line : 'body' in node ? firstLine(node.body) : undefined
   if (line !== undefined) sh.line = line
   return guarded(sh, async () => {
     const saved = await redirect(sh, node.redirections)
@@ -339,7 +370,8 @@ async function guarded(sh: Shell, run: () => Promise<number>): Promise<number> {
   try {
     return await run()
   } catch (error) {
-    if (error instanceof ShellError || (error instanceof Error && error.name !== 'ProcessGone' && !isSysError(error))) return sh.failed(error)
+    if (error instanceof ShellError || (error instanceof Error && error.name !== 'ProcessGone' && !isSysError(error)))
+      return sh.failed(error)
     throw error
   }
 }
@@ -462,7 +494,8 @@ async function forLoop(sh: Shell, node: ForNode): Promise<number> {
   let status = 0
   for (const value of values) {
     await sh.tick()
-    const shown = (): string => `for ${node.variable} in ${node.words === null ? '"$@"' : node.words.map(wordText).join(' ')}`
+    const shown = (): string =>
+      `for ${node.variable} in ${node.words === null ? '"$@"' : node.words.map(wordText).join(' ')}`
     if (sh.options.xtrace) await trace(sh, shown())
     if (sh.traps.get('DEBUG') !== undefined) await beforeCommand(sh, shown)
     assignLoopVariable(sh, node.variable, value)
@@ -477,7 +510,8 @@ async function forLoop(sh: Shell, node: ForNode): Promise<number> {
 /** A loop over a nameref gives it new targets. */
 function assignLoopVariable(sh: Shell, name: string, value: string): void {
   const variable = sh.vars.lookup(name)
-  if (variable !== undefined && variable.attrs & Attr.Readonly) throw new ShellError(`${name}: readonly variable`, 1, 'command')
+  if (variable !== undefined && variable.attrs & Attr.Readonly)
+    throw new ShellError(`${name}: readonly variable`, 1, 'command')
   if (variable !== undefined && variable.attrs & Attr.Nameref) {
     variable.value = value
     return
@@ -511,7 +545,10 @@ async function cStyleFor(sh: Shell, node: CStyleForNode): Promise<number> {
   return status
 }
 
-async function arithmeticCommand(sh: Shell, node: Extract<CompoundNode, { type: 'ArithmeticCommand' }>): Promise<number> {
+async function arithmeticCommand(
+  sh: Shell,
+  node: Extract<CompoundNode, { type: 'ArithmeticCommand' }>,
+): Promise<number> {
   if (node.line !== undefined) sh.line = node.line
   const text = arithmeticText(node.expression)
   await beforeCommand(sh, () => `((${text}))`)
@@ -519,7 +556,8 @@ async function arithmeticCommand(sh: Shell, node: Extract<CompoundNode, { type: 
   try {
     return (await arithmetic(sh, text)) !== 0n ? 0 : 1
   } catch (error) {
-    if (error instanceof ShellError && error.severity !== 'shell') throw new ShellError(`((: ${error.message}`, 1, 'command')
+    if (error instanceof ShellError && error.severity !== 'shell')
+      throw new ShellError(`((: ${error.message}`, 1, 'command')
     throw error
   }
 }
@@ -556,7 +594,8 @@ async function caseCommand(sh: Shell, node: CaseNode): Promise<number> {
 async function selectLoop(sh: Shell, node: ForNode): Promise<number> {
   const values = node.words === null ? sh.positional : await expandWords(sh, node.words)
   if (values.length === 0) return 0
-  if (sh.options.xtrace) await trace(sh, `select ${node.variable} in ${node.words === null ? '"$@"' : node.words.map(wordText).join(' ')}`)
+  if (sh.options.xtrace)
+    await trace(sh, `select ${node.variable} in ${node.words === null ? '"$@"' : node.words.map(wordText).join(' ')}`)
   let status = 0
   let show = true
   for (;;) {
@@ -636,7 +675,13 @@ async function coprocess(sh: Shell, node: FunctionDefNode): Promise<number> {
   sh.vars.assign(node.name, [String(reader), String(writer)])
   sh.vars.assign(`${node.name}_PID`, String(pid))
   const text = commandText(node)
-  const job = new Job([{ pid, text, state: 'running', status: undefined }], text, monitor ? pid : undefined, false, sh.pwd)
+  const job = new Job(
+    [{ pid, text, state: 'running', status: undefined }],
+    text,
+    monitor ? pid : undefined,
+    false,
+    sh.pwd,
+  )
   return inBackground(sh, job)
 }
 

@@ -3,8 +3,9 @@
  * names. A word first becomes pieces, which remember what was quoted and what came from an expansion; the pieces then
  * become fields, a text, a pattern or a regular expression, as the place demands.
  */
-import { ShellError } from './control.ts'
+
 import { expandBraces } from './brace.ts'
+import { ShellError } from './control.ts'
 import { glob } from './glob.ts'
 import { expandParameter } from './parameter.ts'
 import { parseText, parseWord } from './parser.ts'
@@ -45,7 +46,12 @@ export function listPieces(values: readonly string[], quoted: boolean, join: str
  * @param quoted whether they stand within double quotes
  * @param inner whether they are the word of an expansion, whose literal text is split as well
  */
-export async function expandParts(sh: Shell, parts: readonly WordPart[], quoted: boolean, inner = false): Promise<Piece[]> {
+export async function expandParts(
+  sh: Shell,
+  parts: readonly WordPart[],
+  quoted: boolean,
+  inner = false,
+): Promise<Piece[]> {
   const pieces: Piece[] = []
   for (const part of parts) {
     switch (part.type) {
@@ -77,7 +83,12 @@ export async function expandParts(sh: Shell, parts: readonly WordPart[], quoted:
         pieces.push(expanded(String(await arithmetic(sh, arithmeticText(part.expression))), quoted))
         break
       case 'ProcessSubstitution':
-        pieces.push({ text: await processSubstitution(sh, part.body, part.direction), quoted: true, split: false, special: false })
+        pieces.push({
+          text: await processSubstitution(sh, part.body, part.direction),
+          quoted: true,
+          split: false,
+          special: false,
+        })
         break
       case 'TildeExpansion':
         pieces.push(...tilde(sh, part.user, quoted))
@@ -100,7 +111,11 @@ function isList(part: WordPart): boolean {
   if (part.operation?.type === 'ArrayKeys' || part.operation?.type === 'VarNamePrefix') return !part.operation.star
   if (part.operation?.type === 'Length') return false
   if (part.operation?.type === 'UseAlternative' || part.operation?.type === 'DefaultValue') {
-    return part.operation.word.parts.some(inner => isList(inner) || (inner.type === 'DoubleQuoted' && inner.parts.some(isList))) || part.parameter === '@'
+    return (
+      part.operation.word.parts.some(
+        inner => isList(inner) || (inner.type === 'DoubleQuoted' && inner.parts.some(isList)),
+      ) || part.parameter === '@'
+    )
   }
   return part.parameter === '@' || part.parameter.endsWith('[@]') || part.operation?.type === 'Indirection'
 }
@@ -111,7 +126,9 @@ function braceText(part: Extract<WordPart, { type: 'BraceExpansion' }>): string 
       const step = item.step === undefined ? '' : `..${item.step}`
       return `${item.startStr ?? item.start}..${item.endStr ?? item.end}${step}`
     }
-    return item.word.parts.map(inner => (inner.type === 'Literal' ? inner.value : inner.type === 'Glob' ? inner.pattern : '')).join('')
+    return item.word.parts
+      .map(inner => (inner.type === 'Literal' ? inner.value : inner.type === 'Glob' ? inner.pattern : ''))
+      .join('')
   })
   return `{${items.join(',')}}`
 }

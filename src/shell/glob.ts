@@ -1,8 +1,9 @@
 /** Pathname expansion: patterns to the names of files. */
+
+import { decode, encode } from '../../commands/coreutils/lib/bytes.ts'
 import { isSysError } from '../uapi/errno.ts'
 import { S_IFDIR, S_IFMT } from '../uapi/fs.ts'
 import type { Process } from '../uapi/process.ts'
-import { decode, encode } from '../../commands/coreutils/lib/bytes.ts'
 import { hasGlob, matches, unescapePattern } from './pattern.ts'
 
 export interface GlobOptions {
@@ -29,7 +30,8 @@ export function glob(proc: Process, pattern: string, options: GlobOptions): stri
       first = false
       continue
     }
-    const join = (base: string, name: string): string => (base === '' || base.endsWith('/') ? base + name : `${base}/${name}`)
+    const join = (base: string, name: string): string =>
+      base === '' || base.endsWith('/') ? base + name : `${base}/${name}`
     if (!hasGlob(part, options.extglob)) {
       const name = unescapePattern(part)
       found = found.map(base => join(base, name))

@@ -1,15 +1,14 @@
 /** The interactive loop: prompts, lines from the terminal, history. The editing of lines is the terminal's. */
+
+import { decode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { Errno, isSysError } from '../uapi/errno.ts'
+import type { LineEditing } from '../uapi/process.ts'
 import { DiscardJump } from './control.ts'
 import { Incomplete, ShellSyntaxError } from './lexer.ts'
 import { promptString } from './prompt.ts'
-import { fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { readUnit } from './reader.ts'
 import type { Shell } from './shell.ts'
 import { notify, reap } from './waiting.ts'
-
-/** Bytes of one line that are read at most. */
-const LINE_MAX = 4096
 
 /** Runs an interactive shell until its input ends or it exits. @returns its status */
 export async function runInteractive(sh: Shell): Promise<number> {
@@ -87,8 +86,16 @@ async function readCommand(sh: Shell): Promise<string | undefined | 'interrupted
 function remember(sh: Shell, entry: string): void {
   const control = (sh.vars.get('HISTCONTROL') ?? '').split(':')
   if ((control.includes('ignorespace') || control.includes('ignoreboth')) && entry.startsWith(' ')) return
-  if ((control.includes('ignoredups') || control.includes('ignoreboth')) && sh.history[sh.history.length - 1] === entry) return
+  if ((control.includes('ignoredups') || control.includes('ignoreboth')) && sh.history[sh.history.length - 1] === entry)
+    return
   sh.history.push(entry)
+}
+
+/** What the shell can tell about names while its user types. */
+function editing(sh: Shell): LineEditing {
+  return {
+    names: kind => (kind === 'variable' ? sh.vars.names() : [...sh.aliases.keys(), ...sh.functions.keys()]).map(decode),
+  }
 }
 
 /** Reads a line from the terminal. */
@@ -96,7 +103,7 @@ async function terminalLine(sh: Shell): Promise<string | undefined | 'interrupte
   let text = ''
   for (;;) {
     try {
-      const data = await sh.proc.read(0, LINE_MAX)
+      const data = await sh.proc.editLine(0, editing(sh))
       if (data.length === 0) return text === '' ? undefined : text
       text += fromBytes(data)
       if (text.endsWith('\n')) return text

@@ -31,7 +31,9 @@ export function stopJobControl(sh: Shell): void {
   sh.terminal = undefined
 }
 
-/** In a child of a shell with job control: the signals that stop mean again what they mean to others. */
+/** In a child of a shell with job control: signals that such a shell ignores mean again what they mean to others. */
 export function leaveJobControl(sh: Shell): void {
   for (const signal of [Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU]) sh.proc.signal(signal, 'default')
+  for (const signal of [Signal.SIGTERM, Signal.SIGQUIT])
+    if (sh.traps.get(signal) !== '') sh.proc.signal(signal, 'default')
 }

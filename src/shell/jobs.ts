@@ -120,7 +120,13 @@ export class JobTable {
   fork(): JobTable {
     const copy = new JobTable()
     for (const job of this.jobs) {
-      const same = new Job(job.processes.map(process => ({ ...process })), job.text, job.pgid, job.foreground, job.cwd)
+      const same = new Job(
+        job.processes.map(process => ({ ...process })),
+        job.text,
+        job.pgid,
+        job.foreground,
+        job.cwd,
+      )
       same.number = job.number
       same.notified = job.notified
       copy.jobs.push(same)

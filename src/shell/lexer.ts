@@ -2,7 +2,15 @@
  * The lexical half of the command reader: words, operators, quotes and here-documents, as bash(1) "DEFINITIONS" and
  * "QUOTING" have them. It builds nothing; it finds where things end, and what is wrong with them.
  */
-import { MARK_NOTHING, NESTED_PREFIX } from './syntax.ts'
+import {
+  MARK_ARITHMETIC,
+  MARK_BRACE,
+  MARK_CLOSE,
+  MARK_COMMA,
+  MARK_NOTHING,
+  MARK_OPEN,
+  NESTED_PREFIX,
+} from './syntax.ts'
 
 /** What is wrong with a text, in bash's words. */
 export class ShellSyntaxError extends Error {
@@ -103,6 +111,10 @@ const OPERATORS = [
 ]
 const BLANK_OR_META = /[ \t\n;&|<>()]/
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+/** What may stand between ${ and }, as far as the parser knows it. */
+export const PARAMETER =
+  /^(?:#(?:[A-Za-z_][A-Za-z0-9_]*(?:\[[\s\S]*\])?|\d+|[-@*#?$!])?|!?(?:[A-Za-z_][A-Za-z0-9_]*(?:\[[\s\S]*?\])?|\d+|[-@*#?$!])(?::?[-=?+][\s\S]*|:[\s\S]+|[%#/^,][\s\S]*|@[QEPAKakuUL]|[*@])?)$/
+
 /** Nested quotes and substitutions that are followed before the text is refused. */
 const MAX_DEPTH = 500
 
@@ -117,6 +129,8 @@ export abstract class Lexer {
   edits: Edit[] = []
   /** expansions that the parser would trip over, replaced by parameters NESTED_PREFIX0, 1, … */
   readonly nestedExpansions: string[] = []
+  /** arithmetic expressions, as written */
+  readonly arithmetics: string[] = []
   readonly warnings: { line: number; text: string }[] = []
   protected pending: PendingHereDoc[] = []
   private depth = 0
@@ -236,6 +250,8 @@ export abstract class Lexer {
     let assignment: Token['assignment']
     /** position of an unquoted [ that has no ] yet */
     let bracket = -1
+    /** positions of unquoted braces, and of the commas after the first */
+    const braces: number[] = []
     /** open parentheses of a regular expression */
     let parens = 0
     const assignable = place === Place.Assignment
@@ -343,10 +359,16 @@ export abstract class Lexer {
             continue
           }
           if (BLANK_OR_META.test(c)) break loop
+          if (c === '{' || (braces.length > 0 && (c === '}' || c === ','))) braces.push(this.pos)
           this.pos++
       }
     }
     const end = this.pos
+    if (braces.length > 1)
+      this.hideBraces(
+        braces,
+        place !== Place.Word && place !== Place.Element && (place !== Place.Assignment || assignment !== undefined),
+      )
     if (
       bracket >= 0 &&
       !/^\[\[?$/.test(text.slice(start, end)) &&
@@ -358,6 +380,15 @@ export abstract class Lexer {
     if (place === Place.Pattern && /^[A-Za-z_][A-Za-z0-9_]*\+?=/.test(text.slice(start, end)))
       this.edit(start, 0, MARK_NOTHING)
     return { kind: 'word', text: text.slice(start, end), start, end, line, plain, assignment }
+  }
+
+  /** The parser is not to expand braces: it does not know their quotes. */
+  private hideBraces(at: readonly number[], literal: boolean): void {
+    for (const pos of at) {
+      const c = this.text[pos]
+      if (c === '{') this.edit(pos, 1, literal ? MARK_BRACE : MARK_OPEN)
+      else if (!literal) this.edit(pos, 1, c === ',' ? MARK_COMMA : MARK_CLOSE)
+    }
   }
 
   private singleQuotes(): void {
@@ -473,11 +504,7 @@ export abstract class Lexer {
     }
     if (this.text[this.pos - 1] === ')' && this.text[this.pos] === ')') {
       this.pos++
-      if (marked) {
-        // the parser would trim the text, which messages show as it is
-        this.edit(from, 0, MARK_NOTHING)
-        this.edit(this.pos - 2, 0, MARK_NOTHING)
-      }
+      if (marked) this.hideArithmetic(from, this.pos - 2)
       return true
     }
     if (this.pos >= this.text.length && !this.final) throw new Incomplete()
@@ -485,6 +512,13 @@ export abstract class Lexer {
     this.line = line
     this.edits.length = edits
     return false
+  }
+
+  /** The parser must not read an arithmetic expression, which is expanded and evaluated from its text: it gets a number. */
+  protected hideArithmetic(from: number, to: number): void {
+    this.edits = this.edits.filter(edit => edit.at < from || edit.at >= to)
+    this.edit(from, to - from, `${MARK_ARITHMETIC}${this.arithmetics.length}`)
+    this.arithmetics.push(this.text.slice(from, to))
   }
 
   private looksLikeArithmetic(from: number): boolean {
@@ -502,10 +536,12 @@ export abstract class Lexer {
     // the parser does not see nested braces in the pattern of a substitution
     let pattern = operator[1] === '/'
     const patternFrom = this.pos + operator[0].length + 1
+    const start = this.pos - head.length
     while (this.pos < text.length) {
       const c = text[this.pos]
       if (c === '}') {
         this.pos++
+        if (!PARAMETER.test(text.slice(start, this.pos - 1))) this.hideExpansion(start - 2, this.pos)
         return
       }
       if (c === '\\') {
@@ -522,19 +558,26 @@ export abstract class Lexer {
         this.dollar(quoted && !quotes)
         if (pattern && text[pos + 1] === '{') {
           this.edits.length = edits
-          this.edit(pos, this.pos - pos, `$${NESTED_PREFIX}${this.nestedExpansions.length}${MARK_NOTHING}`)
-          this.nestedExpansions.push(text.slice(pos, this.pos))
+          this.hideExpansion(pos, this.pos)
         }
       } else if ((c === '<' || c === '>') && text[this.pos + 1] === '(' && !quoted) {
         this.pos += 2
         this.nested(() => this.substitution())
       } else {
         if (c === '\n') this.line++
+        else if (c === '{') this.edit(this.pos, 1, MARK_BRACE)
         if (c === '/' && this.pos >= patternFrom) pattern = false
         this.pos++
       }
     }
     this.missing('}', line)
+  }
+
+  /** An expansion that the parser cannot read, or should not: it gets the name of a parameter. */
+  private hideExpansion(from: number, to: number): void {
+    this.edits = this.edits.filter(edit => edit.at < from || edit.at >= to)
+    this.edit(from, to - from, `$${NESTED_PREFIX}${this.nestedExpansions.length}${MARK_NOTHING}`)
+    this.nestedExpansions.push(this.text.slice(from, to))
   }
 
   private subscript(): void {
@@ -664,7 +707,7 @@ export abstract class Lexer {
 
 /** @returns whether a text is a name with or without subscript, or these with the + of += */
 function isAssignmentTarget(text: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]*(?:\[[^]*\])?\+?$/.test(text)
+  return /^[A-Za-z_][A-Za-z0-9_]*(?:\[[\s\S]*\])?\+?$/.test(text)
 }
 
 /** @returns a here-document's delimiter with its quotes removed */

@@ -56,7 +56,9 @@ async function start(proc: Process, posix: boolean): Promise<number> {
       return 0
     }
     if (parsed === 'help') {
-      proc.stdout.write(`${VERSION_TEXT.split('\n')[0]}\nUsage:\t${decode(name0)} [option] ...\n\t${decode(name0)} [option] script-file ...\n`)
+      proc.stdout.write(
+        `${VERSION_TEXT.split('\n')[0]}\nUsage:\t${decode(name0)} [option] ...\n\t${decode(name0)} [option] script-file ...\n`,
+      )
       return 0
     }
     proc.stderr.write(`${decode(name0)}: ${decode(parsed)}\n`)
@@ -215,7 +217,13 @@ function source(proc: Process, invocation: Invocation): Source | string {
   if (invocation.command) {
     const [text, name0, ...positional] = rest
     if (text === undefined) return `${name}: -c: option requires an argument`
-    return { kind: 'command', interactive: invocation.interactive, text, positional, ...(name0 === undefined ? {} : { name0 }) }
+    return {
+      kind: 'command',
+      interactive: invocation.interactive,
+      text,
+      positional,
+      ...(name0 === undefined ? {} : { name0 }),
+    }
   }
   if (rest.length > 0 && !invocation.stdin) {
     const [script, ...positional] = rest as [string, ...string[]]
@@ -330,7 +338,11 @@ async function runScript(shell: Shell, script: string): Promise<number> {
     return await shell.run(text)
   } catch (error) {
     if (!isSysError(error)) throw error
-    if (shell.setup.posix === true) return complain(`cannot open ${script}: ${sysMessage(error) === 'No such file or directory' ? 'No such file' : sysMessage(error)}`, 2)
+    if (shell.setup.posix === true)
+      return complain(
+        `cannot open ${script}: ${sysMessage(error) === 'No such file or directory' ? 'No such file' : sysMessage(error)}`,
+        2,
+      )
     return complain(`${script}: ${sysMessage(error)}`, sysMessage(error) === 'No such file or directory' ? 127 : 126)
   }
 }
@@ -365,7 +377,8 @@ async function runInput(shell: Shell): Promise<number> {
       const lines = text.split('\n').length - 1
       text = ''
       if (unit !== undefined) {
-        for (const warning of unit.warnings) await shell.errorText(`${shell.messageName}: line ${warning.line}: ${warning.text}\n`)
+        for (const warning of unit.warnings)
+          await shell.errorText(`${shell.messageName}: line ${warning.line}: ${warning.text}\n`)
         status = await shell.runUnit(unit)
       }
       line += lines

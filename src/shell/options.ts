@@ -178,7 +178,12 @@ export class Options {
     }
     // c and s come last, as bash appends them
     const tail = [...letters].filter(letter => letter === 'c' || letter === 's').join('')
-    return [...letters].filter(letter => letter !== 'c' && letter !== 's').sort((a, b) => order(a) - order(b)).join('') + tail
+    return (
+      [...letters]
+        .filter(letter => letter !== 'c' && letter !== 's')
+        .sort((a, b) => order(a) - order(b))
+        .join('') + tail
+    )
   }
 
   /** $SHELLOPTS */

@@ -1,11 +1,22 @@
 /** Parameter expansion, bash(1) "Parameter Expansion". */
 import { decode, encode, hasHighBytes } from '../../commands/coreutils/lib/bytes.ts'
+import { unescapeText } from '../../commands/coreutils/lib/escape.ts'
 import { ShellError } from './control.ts'
-import { arithmetic, arithmeticText, expanded, expandParts, expandPattern, expandString, expandText, listPieces, type Piece, piecesToString } from './expand.ts'
+import {
+  arithmetic,
+  arithmeticText,
+  expanded,
+  expandParts,
+  expandPattern,
+  expandString,
+  expandText,
+  listPieces,
+  type Piece,
+  piecesToString,
+} from './expand.ts'
 import { parseText, parseWord } from './parser.ts'
 import { matches, type PatternOptions, removePrefix, removeSuffix, replacePattern } from './pattern.ts'
 import { expandPrompt } from './prompt.ts'
-import { unescape } from '../../commands/coreutils/lib/escape.ts'
 import { declareQuote, reuseQuote } from './quote.ts'
 import type { Shell } from './shell.ts'
 import type { ParameterOperation, ParameterPart, ToggleCase, WordNode } from './syntax.ts'
@@ -60,7 +71,12 @@ export async function parameterValue(sh: Shell, parameter: string): Promise<Para
   const open = parameter.indexOf('[')
   if (open < 0) {
     const target = sh.vars.lookup(parameter)
-    if (target !== undefined && target.attrs & Attr.Nameref && target.value !== undefined && /\[[@*]\]$/.test(target.value)) {
+    if (
+      target !== undefined &&
+      target.attrs & Attr.Nameref &&
+      target.value !== undefined &&
+      /\[[@*]\]$/.test(target.value)
+    ) {
       return parameterValue(sh, target.value)
     }
     return scalar(sh.vars.get(parameter))
@@ -98,7 +114,9 @@ export async function expandParameter(sh: Shell, part: ParameterPart, quoted: bo
   }
   switch (operation.type) {
     case 'VarNamePrefix': {
-      const names = sh.vars.names().filter(name => name.startsWith(operation.prefix) && sh.vars.lookup(name)?.attrs !== undefined)
+      const names = sh.vars
+        .names()
+        .filter(name => name.startsWith(operation.prefix) && sh.vars.lookup(name)?.attrs !== undefined)
       return emit(sh, { kind: 'list', values: names, star: operation.star }, quoted)
     }
     case 'ArrayKeys': {
@@ -116,7 +134,13 @@ export async function expandParameter(sh: Shell, part: ParameterPart, quoted: bo
         if (value.kind === 'unset') checkUnset(sh, target ?? parameter)
         return emit(sh, value, quoted)
       }
-      return operate(sh, target ?? '', target === undefined ? UNSET : await parameterValue(sh, target), operation.innerOp, quoted)
+      return operate(
+        sh,
+        target ?? '',
+        target === undefined ? UNSET : await parameterValue(sh, target),
+        operation.innerOp,
+        quoted,
+      )
     }
     default:
       return operate(sh, parameter, await parameterValue(sh, parameter), operation, quoted)
@@ -130,15 +154,18 @@ async function indirect(sh: Shell, parameter: string): Promise<string | undefine
   const value = await parameterValue(sh, parameter)
   const name = value.kind === 'scalar' ? value.value : value.kind === 'list' ? value.values.join(' ') : undefined
   if (name === undefined) {
-    if (isIdentifier(parameter) || parsePlace(parameter) !== undefined) throw new ShellError(`${parameter}: invalid indirect expansion`)
+    if (isIdentifier(parameter) || parsePlace(parameter) !== undefined)
+      throw new ShellError(`${parameter}: invalid indirect expansion`)
     return undefined
   }
-  if (!/^(?:[A-Za-z_][A-Za-z0-9_]*(?:\[[^]+\])?|\d+|[@*#?$!-])$/.test(name)) throw new ShellError(`${name}: invalid variable name`)
+  if (!/^(?:[A-Za-z_][A-Za-z0-9_]*(?:\[[\s\S]+\])?|\d+|[@*#?$!-])$/.test(name))
+    throw new ShellError(`${name}: invalid variable name`)
   return name
 }
 
 function checkUnset(sh: Shell, parameter: string): void {
-  if (sh.options.nounset && parameter !== '@' && parameter !== '*') sh.unbound(/^\d+$/.test(parameter) ? `$${parameter}` : parameter)
+  if (sh.options.nounset && parameter !== '@' && parameter !== '*')
+    sh.unbound(/^\d+$/.test(parameter) ? `$${parameter}` : parameter)
 }
 
 async function operate(
@@ -185,7 +212,13 @@ async function operate(
     checkUnset(sh, parameter)
     if (operation.type !== 'Transform') return []
   }
-  if (operation.type === 'Transform' && (operation.operator === 'A' || operation.operator === 'K' || operation.operator === 'k' || operation.operator === 'a')) {
+  if (
+    operation.type === 'Transform' &&
+    (operation.operator === 'A' ||
+      operation.operator === 'K' ||
+      operation.operator === 'k' ||
+      operation.operator === 'a')
+  ) {
     return emit(sh, attributes(sh, parameter, value, operation.operator), quoted)
   }
   if (value.kind === 'unset') return []
@@ -233,7 +266,11 @@ async function substring(
     if (elements === undefined) return { kind: 'list', values: [], star: value.star }
     if (variable !== undefined && variable.attrs & Attr.Assoc) {
       const start = offset > 0 ? offset - 1 : offset
-      return { kind: 'list', values: elements.values.slice(start, length === undefined ? undefined : start + length), star: value.star }
+      return {
+        kind: 'list',
+        values: elements.values.slice(start, length === undefined ? undefined : start + length),
+        star: value.star,
+      }
     }
     const last = Number(elements.keys[elements.keys.length - 1] ?? -1)
     const start = offset < 0 ? last + 1 + offset : offset
@@ -256,39 +293,56 @@ async function substring(
     if (length !== undefined && length < 0) throw new ShellError(`${length}: substring expression < 0`)
     end = start
   }
-  return { kind: 'scalar', value: typeof characters === 'string' ? characters.slice(start, end) : encode(characters.slice(start, end).join('')) }
+  return {
+    kind: 'scalar',
+    value:
+      typeof characters === 'string' ? characters.slice(start, end) : encode(characters.slice(start, end).join('')),
+  }
 }
 
 /** @returns the function that an operator applies to each value */
 async function changer(
   sh: Shell,
-  operation: Extract<ParameterOperation, { type: 'PatternRemoval' | 'PatternReplacement' | 'CaseModification' | 'Transform' }>,
+  operation: Extract<
+    ParameterOperation,
+    { type: 'PatternRemoval' | 'PatternReplacement' | 'CaseModification' | 'Transform' }
+  >,
 ): Promise<(value: string) => string> {
   const options: PatternOptions = { extglob: sh.options.extglob, ignoreCase: sh.options.has('nocasematch') }
   /** runs a change on characters where the locale has characters of several bytes */
   const onCharacters = (pattern: string, change: (value: string, pattern: string) => string) => {
     if (!sh.utf8) return (value: string) => change(value, pattern)
     const wide = decode(pattern)
-    return (value: string) => (hasHighBytes(value) || wide !== pattern ? encode(change(decode(value), wide)) : change(value, pattern))
+    return (value: string) =>
+      hasHighBytes(value) || wide !== pattern ? encode(change(decode(value), wide)) : change(value, pattern)
   }
   switch (operation.type) {
     case 'PatternRemoval': {
       const exact: PatternOptions = { extglob: sh.options.extglob }
       const remove = operation.side === 'prefix' ? removePrefix : removeSuffix
-      return onCharacters(await expandPattern(sh, operation.pattern), (value, pattern) => remove(value, pattern, operation.greedy, exact))
+      return onCharacters(await expandPattern(sh, operation.pattern), (value, pattern) =>
+        remove(value, pattern, operation.greedy, exact),
+      )
     }
     case 'PatternReplacement': {
       const pattern = await expandPattern(sh, operation.pattern)
       const replacement = await replacementOf(sh, operation.replacement)
       return onCharacters(pattern, (value, wide) => {
         const decoded = sh.utf8 && (wide !== pattern || hasHighBytes(value))
-        return replacePattern(value, wide, match => (decoded ? decode(replacement(encode(match))) : replacement(match)), operation, options)
+        return replacePattern(
+          value,
+          wide,
+          match => (decoded ? decode(replacement(encode(match))) : replacement(match)),
+          operation,
+          options,
+        )
       })
     }
     case 'CaseModification': {
       const pattern = operation.pattern === null ? undefined : await expandPattern(sh, operation.pattern)
       const { toggle } = operation as ToggleCase
-      return value => modifyCase(value, toggle === true ? 'toggle' : operation.direction, operation.all, pattern, options)
+      return value =>
+        modifyCase(value, toggle === true ? 'toggle' : operation.direction, operation.all, pattern, options)
     }
     case 'Transform':
       return transform(sh, operation.operator)
@@ -313,7 +367,13 @@ async function replacementOf(sh: Shell, node: WordNode | null): Promise<(match: 
   }
 }
 
-function modifyCase(value: string, direction: 'upper' | 'lower' | 'toggle', all: boolean, pattern: string | undefined, options: PatternOptions): string {
+function modifyCase(
+  value: string,
+  direction: 'upper' | 'lower' | 'toggle',
+  all: boolean,
+  pattern: string | undefined,
+  options: PatternOptions,
+): string {
   const change = direction === 'upper' ? upperCase : direction === 'lower' ? lowerCase : toggleCase
   if (pattern === undefined) return all ? change(value) : change(value.slice(0, 1)) + value.slice(1)
   const letters = [...value]
@@ -333,7 +393,7 @@ function transform(sh: Shell, operator: string): (value: string) => string {
     case 'Q':
       return value => reuseQuote(value, sh.utf8)
     case 'E':
-      return value => unescape(value, 'ansi', sh.utf8).text
+      return value => unescapeText(value, 'ansi', sh.utf8).text
     case 'P':
       return value => expandPrompt(sh, value)
     case 'U':
@@ -348,20 +408,35 @@ function transform(sh: Shell, operator: string): (value: string) => string {
 }
 
 /** ${x@A}, @a, @K and @k. */
-function attributes(sh: Shell, parameter: string, value: ParameterValue, operator: 'A' | 'a' | 'K' | 'k'): ParameterValue {
+function attributes(
+  sh: Shell,
+  parameter: string,
+  value: ParameterValue,
+  operator: 'A' | 'a' | 'K' | 'k',
+): ParameterValue {
   const name = parameter.replace(/\[.*$/s, '')
   const variable = sh.vars.lookup(name)
   if (operator === 'a') {
     if (variable === undefined) return parameter === '@' ? { kind: 'list', values: [], star: false } : UNSET
     const letters = sh.attributeLetters(variable.attrs)
-    return value.kind === 'list' ? { kind: 'list', values: value.values.map(() => letters), star: value.star } : { kind: 'scalar', value: letters }
+    return value.kind === 'list'
+      ? { kind: 'list', values: value.values.map(() => letters), star: value.star }
+      : { kind: 'scalar', value: letters }
   }
   if (operator === 'A') {
     if (parameter === '@' || parameter === '*') {
       return { kind: 'scalar', value: `set -- ${sh.positional.map(each => reuseQuote(each, sh.utf8)).join(' ')}` }
     }
     if (variable === undefined || value.kind === 'unset') return UNSET
-    if (value.kind === 'list') return { kind: 'scalar', value: sh.declaration(name, variable) }
+    if (value.kind === 'list') {
+      const letters = sh.attributeLetters(variable.attrs)
+      const text = sh.valueText(name, variable)
+      return {
+        kind: 'list',
+        values: ['declare', `-${letters}`, text === undefined ? name : `${name}=${text}`],
+        star: value.star,
+      }
+    }
     const letters = sh.attributeLetters(variable.attrs)
     const text = `${name}=${reuseQuote(value.value, sh.utf8)}`
     return { kind: 'scalar', value: letters === '' ? text : `declare -${letters} ${text}` }
@@ -370,9 +445,13 @@ function attributes(sh: Shell, parameter: string, value: ParameterValue, operato
   if (value.kind === 'scalar') return { kind: 'scalar', value: reuseQuote(value.value, sh.utf8) }
   const elements = sh.vars.elements(name)
   if (elements === undefined) return UNSET
-  if (operator === 'k') return { kind: 'list', values: elements.keys.flatMap((key, i) => [key, elements.values[i]!]), star: value.star }
+  if (operator === 'k')
+    return { kind: 'list', values: elements.keys.flatMap((key, i) => [key, elements.values[i]!]), star: value.star }
   const pairs = elements.keys.map((key, i) => {
-    const shown = variable !== undefined && variable.attrs & Attr.Assoc && !/^[A-Za-z0-9_./:-]+$/.test(key) ? declareQuote(key, sh.utf8) : key
+    const shown =
+      variable !== undefined && variable.attrs & Attr.Assoc && !/^[A-Za-z0-9_./:-]+$/.test(key)
+        ? declareQuote(key, sh.utf8)
+        : key
     return `${shown} ${declareQuote(elements.values[i]!, sh.utf8)}`
   })
   return { kind: 'scalar', value: pairs.join(' ') + (variable !== undefined && variable.attrs & Attr.Assoc ? ' ' : '') }

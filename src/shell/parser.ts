@@ -3,15 +3,21 @@
  * so that the interpreter sees one tree.
  */
 import { parse } from 'just-bash'
-import { ShellSyntaxError } from './lexer.ts'
+import { PARAMETER, ShellSyntaxError } from './lexer.ts'
+import { markedBraces } from './brace.ts'
 import { readUnit, type Unit } from './reader.ts'
 import {
   type AssignmentNode,
   COPROC_PREFIX,
   type ForNode,
   type FunctionDefNode,
+  MARK_ARITHMETIC,
   MARK_ARRAY,
+  MARK_BRACE,
+  MARK_CLOSE,
+  MARK_COMMA,
   MARK_NOTHING,
+  MARK_OPEN,
   NESTED_PREFIX,
   type ParameterPart,
   SELECT_PREFIX,
@@ -19,6 +25,7 @@ import {
   type StatementNode,
   type ToggleCase,
   type WordNode,
+  type WordPart,
 } from './syntax.ts'
 
 /** A unit that can be parsed but not be run: bash finds such errors when it expands. */
@@ -29,14 +36,14 @@ export class BadSubstitution extends Error {}
  * @returns its statements, their lines counted as the input's are
  * @throws ShellSyntaxError where the parser refuses what the reader let pass, or BadSubstitution
  */
-export function parseUnit(unit: Pick<Unit, 'text' | 'line' | 'nested'>): StatementNode[] {
+export function parseUnit(unit: Pick<Unit, 'text' | 'line' | 'nested' | 'arithmetics'>): StatementNode[] {
   let statements: StatementNode[]
   try {
     statements = parse(unit.text).statements
   } catch (error) {
     throw translate(error, unit.line)
   }
-  new Correction(unit.line - 1, unit.nested).walk(statements)
+  new Correction(unit.line - 1, unit.nested, unit.arithmetics).walk(statements)
   return statements
 }
 
@@ -109,10 +116,12 @@ class Correction {
   /** added to every line number */
   private readonly lines: number
   private readonly nested: readonly string[]
+  private readonly arithmetics: readonly string[]
 
-  constructor(lines: number, nested: readonly string[]) {
+  constructor(lines: number, nested: readonly string[], arithmetics: readonly string[]) {
     this.lines = lines
     this.nested = nested
+    this.arithmetics = arithmetics
   }
 
   walk(node: unknown): void {
@@ -124,10 +133,16 @@ class Correction {
     const record = node as { type?: unknown; line?: unknown } & Record<string, unknown>
     if (this.lines !== 0 && typeof record.line === 'number') record.line += this.lines
     // the trees of arithmetic expressions are not used, only their text
-    if (record.type === 'ArithmeticExpression') return
+    const arithmetic = record.type === 'ArithmeticExpression'
+    if (record.type === 'Word') {
+      const word = node as WordNode
+      if (word.parts.some(hasBrace)) word.parts = markedBraces(word.parts)
+    }
     for (const key in record) {
       const value = record[key]
-      if (typeof value === 'object' && value !== null) this.walk(value)
+      if (typeof value === 'string') {
+        if (HIDDEN.test(value)) record[key] = this.shown(value)
+      } else if (typeof value === 'object' && value !== null && !arithmetic) this.walk(value)
     }
     switch (record.type) {
       case 'SimpleCommand':
@@ -150,13 +165,12 @@ class Correction {
         break
       }
       case 'Word':
-        // an alternative of a brace expansion is called so too, but has no parts
-        if (record['parts'] === undefined) {
-          unescapeLiterals(record['word'])
-          break
-        }
         this.restore(node as WordNode)
         correctWord(node as WordNode)
+        break
+      case 'DoubleQuoted':
+        this.restore(node as { parts: WordPart[] })
+        stripMarks((node as { parts: WordPart[] }).parts)
         break
       case 'ParameterExpansion':
         correctParameter(node as ParameterPart)
@@ -164,13 +178,55 @@ class Correction {
     }
   }
 
-  private restore(word: WordNode): void {
+  /** Puts back the expansions that were hidden from the parser. */
+  private restore(word: { parts: WordPart[] }): void {
     if (this.nested.length === 0) return
     word.parts = word.parts.flatMap(part => {
       if (part.type !== 'ParameterExpansion' || !part.parameter.startsWith(NESTED_PREFIX)) return [part]
-      return parseWord(this.nested[Number(part.parameter.slice(NESTED_PREFIX.length))]!).parts
+      return hiddenExpansion(this.nested[Number(part.parameter.slice(NESTED_PREFIX.length))]!)
     })
   }
+
+  /** @returns a text that the parser kept as it was, as it was written */
+  private shown(text: string): string {
+    return text
+      .replace(HIDDEN_EXPANSION, (_, index: string) => this.nested[Number(index)] ?? '')
+      .replace(HIDDEN_ARITHMETIC, (_, index: string) => this.arithmetics[Number(index)] ?? '')
+      .replace(HIDDEN_BRACES, mark => (mark === MARK_CLOSE ? '}' : mark === MARK_COMMA ? ',' : '{'))
+  }
+}
+
+const HIDDEN_EXPANSION = new RegExp(`\\$${NESTED_PREFIX}(\\d+)${MARK_NOTHING}`, 'g')
+const HIDDEN_ARITHMETIC = new RegExp(`${MARK_ARITHMETIC}(\\d+)`, 'g')
+const HIDDEN_BRACES = new RegExp(`[${MARK_OPEN}${MARK_COMMA}${MARK_CLOSE}${MARK_BRACE}]`, 'g')
+const HIDDEN = new RegExp(`[${MARK_ARITHMETIC}${MARK_OPEN}${MARK_COMMA}${MARK_CLOSE}${MARK_BRACE}]|\\$${NESTED_PREFIX}`)
+
+function hasBrace(part: WordPart): boolean {
+  return (
+    (part.type === 'Literal' && part.value.includes(MARK_OPEN)) ||
+    (part.type === 'Glob' && part.pattern.includes(MARK_OPEN))
+  )
+}
+
+/** @returns the parts that the text of a `${…}` stands for that the parser has not seen */
+function hiddenExpansion(text: string): WordPart[] {
+  const content = text.slice(2, -1)
+  // ${x~} and ${x~~} change the case of letters
+  const match = /^((?:[A-Za-z_][A-Za-z0-9_]*|\d+|[@*])(?:\[[\s\S]*\])?)(~~?)([\s\S]*)$/.exec(content)
+  if (match !== null) {
+    const pattern = match[3] === '' ? null : parseWord(match[3]!)
+    const operation: ToggleCase = {
+      type: 'CaseModification',
+      direction: 'upper',
+      all: match[2] === '~~',
+      pattern,
+      toggle: true,
+    }
+    return [{ type: 'ParameterExpansion', parameter: match[1]!, operation }]
+  }
+  if (!PARAMETER.test(content))
+    return [{ type: 'ParameterExpansion', parameter: '', operation: { type: 'BadSubstitution', text: content } }]
+  return parseWord(text).parts
 }
 
 function correctSimple(command: SimpleNode): void {
@@ -187,37 +243,29 @@ function correctSimple(command: SimpleNode): void {
   command.declared = new Map(declared.map((index, n): [number, AssignmentNode] => [index, moved[n]!]))
 }
 
-/** The parser leaves backslashes in the alternatives of brace expansions. */
-function unescapeLiterals(word: unknown): void {
-  if (typeof word !== 'object' || word === null || !('parts' in word)) return
-  const node = word as WordNode
-  node.parts = node.parts.flatMap(part => {
-    if (part.type !== 'Literal' || !part.value.includes('\\')) return [part]
-    return part.value
-      .split(/(\\[^])/)
-      .filter(piece => piece !== '')
-      .map((piece): WordNode['parts'][number] => (piece.startsWith('\\') && piece.length === 2 ? { type: 'Escaped', value: piece[1]! } : { type: 'Literal', value: piece }))
-  })
-}
-
 /** Newlines within the quotes of a word. */
 function newlines(parts: WordNode['parts']): number {
   let count = 0
   for (const part of parts) {
     if (part.type === 'DoubleQuoted') count += newlines(part.parts)
-    else if (part.type === 'SingleQuoted' || (part.type === 'Literal' && !part.value.startsWith(MARK_ARRAY))) count += part.value.split('\n').length - 1
+    else if (part.type === 'SingleQuoted' || (part.type === 'Literal' && !part.value.startsWith(MARK_ARRAY)))
+      count += part.value.split('\n').length - 1
   }
   return count
 }
 
-function correctWord(word: WordNode): void {
-  const { parts } = word
+function stripMarks(parts: WordPart[]): void {
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!
     if (part.type !== 'Literal' || !part.value.includes(MARK_NOTHING)) continue
     part.value = part.value.replaceAll(MARK_NOTHING, '')
     if (part.value === '' && parts.length > 1) parts.splice(i--, 1)
   }
+}
+
+function correctWord(word: WordNode): void {
+  const { parts } = word
+  stripMarks(parts)
   // a tilde after = is expanded only in what looks like an assignment
   for (let i = 1; i < parts.length; i++) {
     const part = parts[i]!
@@ -234,16 +282,6 @@ function correctWord(word: WordNode): void {
 function correctParameter(part: ParameterPart): void {
   const { operation } = part
   if (operation === null) return
-  if (operation.type === 'BadSubstitution') {
-    // ${x~} and ${x~~} change the case of letters
-    const match = /^((?:[A-Za-z_][A-Za-z0-9_]*|\d+|[@*])(?:\[[^]*\])?)(~~?)([^]*)$/.exec(operation.text)
-    if (match === null) return
-    part.parameter = match[1]!
-    const pattern = match[3] === '' ? null : parseWord(match[3]!)
-    const toggle: ToggleCase = { type: 'CaseModification', direction: 'upper', all: match[2] === '~~', pattern, toggle: true }
-    part.operation = toggle
-    return
-  }
   if (
     part.parameter === '#' &&
     operation.type === 'PatternRemoval' &&

@@ -45,7 +45,7 @@ export function hasGlob(pattern: string, extglob: boolean): boolean {
 
 /** @returns a pattern's text without its backslashes */
 export function unescapePattern(pattern: string): string {
-  return pattern.replace(/\\([^]?)/g, '$1')
+  return pattern.replace(/\\([\s\S]?)/g, '$1')
 }
 
 /** @returns the position of the ] that closes the bracket expression at `i`, or -1 */
@@ -73,7 +73,7 @@ class Compiler {
   constructor(pattern: string, extglob: boolean, lazy: boolean) {
     this.pattern = pattern
     this.extglob = extglob
-    this.star = lazy ? '[^]*?' : '[^]*'
+    this.star = lazy ? '[sS]*?' : '[sS]*'
   }
 
   /** Compiles from `from` up to `to`; `rest` is what must follow, for `!(…)`. */
@@ -114,7 +114,7 @@ class Compiler {
           parts.push(this.star)
           break
         case '?':
-          parts.push('[^]')
+          parts.push('[sS]')
           break
         case '[': {
           const end = bracketEnd(pattern, i)
@@ -213,7 +213,7 @@ function bracket(body: string): string {
     }
     out += quoteRegex(c)
   }
-  if (out === '') return negated ? '[^]' : '[]'
+  if (out === '') return negated ? '[sS]' : '[]'
   return negated ? `[^${out}]` : `[${out}]`
 }
 
@@ -224,12 +224,24 @@ export function quoteRegex(text: string): string {
 
 const cache = new Map<string, RegExp>()
 
-function compiled(pattern: string, options: PatternOptions, form: 'full' | 'prefix' | 'suffix' | 'any', lazy: boolean): RegExp {
+function compiled(
+  pattern: string,
+  options: PatternOptions,
+  form: 'full' | 'prefix' | 'suffix' | 'any',
+  lazy: boolean,
+): RegExp {
   const key = `${form}${lazy ? 'l' : 'g'}${options.extglob ? 'x' : '-'}${options.ignoreCase === true ? 'i' : '-'}${pattern}`
   let regex = cache.get(key)
   if (regex === undefined) {
     const source = new Compiler(pattern, options.extglob, lazy).compile(0, pattern.length, '')
-    const text = form === 'full' ? `^(?:${source})$` : form === 'prefix' ? `^(?:${source})` : form === 'suffix' ? `(?:${source})$` : source
+    const text =
+      form === 'full'
+        ? `^(?:${source})$`
+        : form === 'prefix'
+          ? `^(?:${source})`
+          : form === 'suffix'
+            ? `(?:${source})$`
+            : source
     regex = new RegExp(text, options.ignoreCase === true ? 'i' : '')
     if (cache.size > 1000) cache.clear()
     cache.set(key, regex)

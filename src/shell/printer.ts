@@ -1,8 +1,8 @@
 /** Commands as text, laid out as bash lays them out in `declare -f`, `jobs` and its messages. */
 import { hasMeta, needsAnsi, singleQuote } from './quote.ts'
 import {
-  arithmeticSource,
   type AssignmentNode,
+  arithmeticSource,
   type CommandNode,
   type CompoundNode,
   type ConditionalNode,
@@ -71,11 +71,14 @@ export function conditionText(node: ConditionalNode): string {
 export function redirectionText(redirection: RedirectionNode): string {
   const { operator, fd, target } = redirection
   const number = redirection.fdVariable !== undefined ? `{${redirection.fdVariable}}` : fd === null ? '' : String(fd)
-  if (target.type === 'HereDoc') return `${number}${operator}${target.quoted ? `'${target.delimiter}'` : target.delimiter}`
+  if (target.type === 'HereDoc')
+    return `${number}${operator}${target.quoted ? `'${target.delimiter}'` : target.delimiter}`
   const word = wordText(target)
   if (operator === '>&' || operator === '<&') {
     const shown = number === '' && /^(?:\d+|-)$/.test(word) ? (operator === '>&' ? '1' : '0') : number
-    return /^(?:\d+-?|-)$/.test(word) ? `${shown}${operator}${word}` : `${operator === '>&' && fd === null ? '&> ' : `${shown}${operator}`}${word}`
+    return /^(?:\d+-?|-)$/.test(word)
+      ? `${shown}${operator}${word}`
+      : `${operator === '>&' && fd === null ? '&> ' : `${shown}${operator}`}${word}`
   }
   return `${number}${operator} ${word}`
 }
@@ -93,7 +96,8 @@ function partText(part: WordPart, quoted: boolean): string {
   switch (part.type) {
     case 'Literal':
       if (quoted) return part.value.replace(/["\\`]|\$(?=[A-Za-z_{(])/g, '\\$&')
-      if (needsAnsi(part.value, true) || (/[ \t"'|&;()<>]/.test(part.value) && hasMeta(part.value))) return singleQuote(part.value)
+      if (needsAnsi(part.value, true) || (/[ \t"'|&;()<>]/.test(part.value) && hasMeta(part.value)))
+        return singleQuote(part.value)
       return part.value
     case 'SingleQuoted':
       return `'${part.value}'`
@@ -125,8 +129,12 @@ function partText(part: WordPart, quoted: boolean): string {
 
 function parameterText(part: ParameterPart, quoted: boolean): string {
   const { parameter, operation } = part
-  const inner = (word: WordNode | null): string => (word === null ? '' : word.parts.map(each => (each.type === 'Literal' && !quoted ? each.value : partText(each, quoted))).join(''))
-  if (operation === null) return /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])$/.test(parameter) ? `$${parameter}` : `\${${parameter}}`
+  const inner = (word: WordNode | null): string =>
+    word === null
+      ? ''
+      : word.parts.map(each => (each.type === 'Literal' && !quoted ? each.value : partText(each, quoted))).join('')
+  if (operation === null)
+    return /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])$/.test(parameter) ? `$${parameter}` : `\${${parameter}}`
   const text = (op: NonNullable<ParameterPart['operation']>): string => {
     switch (op.type) {
       case 'DefaultValue':
@@ -342,7 +350,8 @@ class Printer {
           this.out += `coproc ${command.name} `
           const [statement] = command.body.type === 'Group' ? command.body.body : []
           const only = statement?.pipelines[0]?.commands[0]
-          if (command.name === 'COPROC' && only?.type === 'SimpleCommand' && statement?.pipelines.length === 1) this.print(only)
+          if (command.name === 'COPROC' && only?.type === 'SimpleCommand' && statement?.pipelines.length === 1)
+            this.print(only)
           else this.print(command.body)
         } else this.definition(command.name, command, true)
         return
@@ -468,6 +477,14 @@ class Printer {
 }
 
 function hereDocText(doc: HereDocNode): string {
-  const text = doc.content.parts.map(part => (part.type === 'Literal' ? (doc.quoted ? part.value : part.value.replace(/[\\`]|\$(?=[A-Za-z_{(])/g, '\\$&')) : partText(part, true))).join('')
+  const text = doc.content.parts
+    .map(part =>
+      part.type === 'Literal'
+        ? doc.quoted
+          ? part.value
+          : part.value.replace(/[\\`]|\$(?=[A-Za-z_{(])/g, '\\$&')
+        : partText(part, true),
+    )
+    .join('')
   return doc.stripTabs ? text.replace(/^\t+/gm, '') : text
 }

@@ -1,8 +1,8 @@
 /** Prompts: the backslash escapes of bash(1) "PROMPTING", then the expansions of double quotes. */
 import { encode } from '../../commands/coreutils/lib/bytes.ts'
+import { strftime } from '../../commands/coreutils/lib/strftime.ts'
 import { expandText } from './expand.ts'
 import type { Shell } from './shell.ts'
-import { strftime } from '../../commands/coreutils/lib/strftime.ts'
 
 /** Interprets the backslash escapes of a prompt. */
 export function expandPrompt(sh: Shell, text: string): string {

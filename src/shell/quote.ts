@@ -22,9 +22,10 @@ export function needsAnsi(text: string, utf8: boolean): boolean {
 export function ansiQuote(text: string, utf8: boolean): string {
   let out = "$'"
   for (const c of text) {
-    const escape = ANSI[c]
-    if (escape !== undefined) out += escape
-    else if (c < ' ' || c === '\x7f' || (c > '\x7f' && !utf8)) out += `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`
+    const letter = ANSI[c]
+    if (letter !== undefined) out += letter
+    else if (c < ' ' || c === '\x7f' || (c > '\x7f' && !utf8))
+      out += `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`
     else out += c
   }
   return `${out}'`

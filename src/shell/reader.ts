@@ -13,6 +13,8 @@ export interface Unit {
   readonly text: string
   /** expansions that stand as parameters NESTED_PREFIX0, 1, … in the text */
   readonly nested: readonly string[]
+  /** arithmetic expressions that stand as MARK_ARITHMETIC0, 1, … */
+  readonly arithmetics: readonly string[]
   /** as written */
   readonly source: string
   /** line of the text's first character */
@@ -85,6 +87,7 @@ class CommandReader extends Lexer {
     return {
       text,
       nested: this.nestedExpansions,
+      arithmetics: this.arithmetics,
       source,
       line,
       end: this.pos,
@@ -466,10 +469,12 @@ class CommandReader extends Lexer {
     if (!select && variable.kind === 'op' && variable.text === '(' && this.text[variable.start + 1] === '(') {
       this.take()
       const { line } = this
-      if (!this.arithmetic(this.pos + 1, false)) {
+      const from = this.pos + 1
+      if (!this.arithmetic(from, false)) {
         if (!this.final) throw new Incomplete()
         throw new ShellSyntaxError('syntax error: arithmetic expression required', line, true)
       }
+      this.hideLoop(from, this.pos - 2)
       const next = this.peek(Place.Assignment)
       if (next.kind === 'op' && next.text === ';') this.take()
       this.newlines()
@@ -491,6 +496,22 @@ class CommandReader extends Lexer {
     this.again()
     this.newlines()
     this.doGroup()
+  }
+
+  /** Hides the three expressions of an arithmetic `for`, whose text is between `from` and `to`. */
+  private hideLoop(from: number, to: number): void {
+    let depth = 0
+    let start = from
+    for (let i = from; i <= to; i++) {
+      const c = this.text[i]
+      if (c === '(') depth++
+      else if (c === ')' && i < to) depth--
+      if (i !== to && (c !== ';' || depth > 0)) continue
+      const piece = this.text.slice(start, i)
+      const lead = piece.length - piece.trimStart().length
+      if (piece.trim() !== '') this.hideArithmetic(start + lead, start + lead + piece.trim().length)
+      start = i + 1
+    }
   }
 
   private doGroup(): void {

@@ -1,12 +1,13 @@
 /** Redirections, bash(1) "REDIRECTION". */
+
+import { decode, toBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { Errno, isSysError, type SysError, strerror } from '../uapi/errno.ts'
 import { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFMT, S_IFREG } from '../uapi/fs.ts'
-import { decode, toBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { ShellError } from './control.ts'
 import { expandQuoted, expandString, expandTarget } from './expand.ts'
+import { wordText } from './printer.ts'
 import type { Shell } from './shell.ts'
 import type { HereDocNode, RedirectionNode } from './syntax.ts'
-import { wordText } from './printer.ts'
 
 /** What redirections changed, for putting it back. */
 export interface Saved {
@@ -65,7 +66,13 @@ function save(sh: Shell, fd: number, saved: Saved | undefined): void {
 
 async function perform(sh: Shell, redirection: RedirectionNode, saved: Saved | undefined): Promise<void> {
   const { operator, target } = redirection
-  const writes = operator !== '<' && operator !== '<<' && operator !== '<<-' && operator !== '<<<' && operator !== '<&' && operator !== '<>'
+  const writes =
+    operator !== '<' &&
+    operator !== '<<' &&
+    operator !== '<<-' &&
+    operator !== '<<<' &&
+    operator !== '<&' &&
+    operator !== '<>'
   const fd = redirection.fd ?? (writes ? 1 : 0)
   const variable = redirection.fdVariable
   if (target.type === 'HereDoc') {
@@ -133,7 +140,11 @@ function openOutput(sh: Shell, name: string): number {
     if (!isSysError(error)) throw error
     return openFile(sh, name, O_WRONLY | O_CREAT | O_EXCL)
   }
-  throw new ShellError(sh.setup.posix === true ? `cannot create ${name}: File exists` : `${name}: cannot overwrite existing file`, 1, 'command')
+  throw new ShellError(
+    sh.setup.posix === true ? `cannot create ${name}: File exists` : `${name}: cannot overwrite existing file`,
+    1,
+    'command',
+  )
 }
 
 function openFile(sh: Shell, name: string, flags: number): number {

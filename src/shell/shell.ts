@@ -2,11 +2,12 @@
  * The shell: its state, and what its parts share. One object is one shell process; a subshell is a copy in a process of
  * its own.
  */
+
+import { decode, encode, fromBytes, toBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { isSysError, strerror } from '../uapi/errno.ts'
 import { S_IFMT, S_IFREG } from '../uapi/fs.ts'
 import type { Process, Program } from '../uapi/process.ts'
 import { evaluate } from './arithmetic.ts'
-import { decode, encode, fromBytes, toBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { DiscardJump, ExitJump, LoopJump, ReturnJump, ShellError } from './control.ts'
 import { runStatements } from './execute.ts'
 import { leaveJobControl } from './job_control.ts'
@@ -16,8 +17,8 @@ import { Options } from './options.ts'
 import { BadSubstitution, parseUnit } from './parser.ts'
 import { declareQuote } from './quote.ts'
 import { readUnit, type Unit } from './reader.ts'
-import { defineSpecials, importEnvironment } from './special.ts'
 import { runProgramWords, runSimple } from './simple.ts'
+import { defineSpecials, importEnvironment } from './special.ts'
 import type { FunctionDefNode, WordNode } from './syntax.ts'
 import { Traps } from './traps.ts'
 import { Attr, type Variable, Variables } from './variables.ts'
@@ -296,7 +297,8 @@ export class Shell {
   /** The beginning of a message: who speaks, and of which line. */
   get prefix(): string {
     const { setup } = this
-    if (setup.posix === true) return setup.kind === 'interactive' ? `${this.name0}: ${this.line}: ` : `${this.name0}: ${this.line}: `
+    if (setup.posix === true)
+      return setup.kind === 'interactive' ? `${this.name0}: ${this.line}: ` : `${this.name0}: ${this.line}: `
     if (this.interactive || setup.kind === 'interactive') return 'bash: '
     return `${this.messageName}: line ${this.line}: `
   }
@@ -320,7 +322,11 @@ export class Shell {
 
   /** A variable is used that is not set, under `set -u`. */
   unbound(name: string): never {
-    throw new ShellError(`${name}: unbound variable`, this.setup.kind === 'command' && this.level === 0 ? 127 : 1, 'shell')
+    throw new ShellError(
+      `${name}: unbound variable`,
+      this.setup.kind === 'command' && this.level === 0 ? 127 : 1,
+      'shell',
+    )
   }
 
   /**
@@ -329,7 +335,8 @@ export class Shell {
    */
   async failed(error: unknown): Promise<number> {
     if (error instanceof BadSubstitution) return this.failed(new ShellError(error.message))
-    if (error instanceof RangeError && /call stack/.test(error.message)) return this.failed(new ShellError('maximum recursion depth exceeded'))
+    if (error instanceof RangeError && /call stack/.test(error.message))
+      return this.failed(new ShellError('maximum recursion depth exceeded'))
     if (error instanceof ShellSyntaxError) return this.failed(new ShellError(error.message, error.status ?? 1))
     if (!(error instanceof ShellError)) throw error
     await this.report(error.message)
@@ -389,10 +396,11 @@ export class Shell {
 
   /** Evaluates an arithmetic expression whose expansions are done. */
   evaluate(text: string): bigint {
-    const strip = (subscript: string | undefined): string | undefined => subscript?.replace(/^(["'])([^]*)\1$/, '$2')
+    const strip = (subscript: string | undefined): string | undefined => subscript?.replace(/^(["'])([\s\S]*)\1$/, '$2')
     return evaluate(text, {
       get: (name, subscript) => this.vars.at({ name, subscript: this.isAssoc(name) ? strip(subscript) : subscript }),
-      set: (name, subscript, value) => this.vars.setAt({ name, subscript: this.isAssoc(name) ? strip(subscript) : subscript }, value),
+      set: (name, subscript, value) =>
+        this.vars.setAt({ name, subscript: this.isAssoc(name) ? strip(subscript) : subscript }, value),
       unset: name => {
         if (this.options.nounset) this.unbound(name)
       },
@@ -463,7 +471,10 @@ export class Shell {
       if (elements === undefined) return undefined
       const assoc = (variable.attrs & Attr.Assoc) !== 0
       const items = elements.keys.map((key, i) => {
-        const shown = assoc && (!/^[^\s"'\\$`()[\]{}*?<>|&;!#~]+$/.test(key) || key === '@' || key === '*') ? declareQuote(key, this.utf8) : key
+        const shown =
+          assoc && (!/^[^\s"'\\$`()[\]{}*?<>|&;!#~]+$/.test(key) || key === '@' || key === '*')
+            ? declareQuote(key, this.utf8)
+            : key
         return `[${shown}]=${declareQuote(elements.values[i]!, this.utf8)}`
       })
       return `(${items.join(' ')}${assoc && items.length > 0 ? ' ' : ''})`
@@ -506,7 +517,8 @@ export class Shell {
       if (unit === undefined) return status
       pos = unit.end
       line = unit.endLine
-      for (const warning of unit.warnings) await this.errorText(`${this.messageName}: line ${warning.line}: ${warning.text}\n`)
+      for (const warning of unit.warnings)
+        await this.errorText(`${this.messageName}: line ${warning.line}: ${warning.text}\n`)
       status = await this.runUnit(unit, options.label)
       this.loops = loops
       await options.afterUnit?.()
@@ -545,7 +557,13 @@ export class Shell {
   }
 
   /** Puts back what an abandoned line left in the middle. */
-  private unwound(tested: number, frames: readonly Frame[], depth: number, positional: readonly string[], traceDepth: number): void {
+  private unwound(
+    tested: number,
+    frames: readonly Frame[],
+    depth: number,
+    positional: readonly string[],
+    traceDepth: number,
+  ): void {
     this.tested = tested
     this.frames = frames
     this.vars.unwind(depth)
@@ -560,7 +578,10 @@ export class Shell {
       await this.errorText(`${this.name0}: ${error.line}: ${dashSyntax(error.message)}\n`)
       return
     }
-    const head = this.interactive && this.frames.length === 0 && label === undefined ? 'bash: ' : `${this.messageName}: ${label === undefined ? '' : `${label}: `}line ${error.line}: `
+    const head =
+      this.interactive && this.frames.length === 0 && label === undefined
+        ? 'bash: '
+        : `${this.messageName}: ${label === undefined ? '' : `${label}: `}line ${error.line}: `
     await this.errorText(`${head}${error.message}\n${error.showLine ? `${head}\`${source}'\n` : ''}`)
   }
 
@@ -593,7 +614,18 @@ export class Shell {
   /** Runs a command whose words are already expanded. */
   runWords(words: readonly string[]): Promise<number> {
     const parts = words.map((value): WordNode => ({ type: 'Word', parts: [{ type: 'SingleQuoted', value }] }))
-    return runSimple(this, { type: 'SimpleCommand', assignments: [], name: parts[0]!, args: parts.slice(1), redirections: [], line: this.line }, false)
+    return runSimple(
+      this,
+      {
+        type: 'SimpleCommand',
+        assignments: [],
+        name: parts[0]!,
+        args: parts.slice(1),
+        redirections: [],
+        line: this.line,
+      },
+      false,
+    )
   }
 
   /** Runs a program, never a function or a builtin. `file`: where it is, if that is known. */
@@ -641,7 +673,7 @@ function dashSyntax(message: string): string {
   const quote = /looking for matching `(.)'/.exec(message)?.[1]
   if (quote === '"' || quote === "'") return 'Syntax error: Unterminated quoted string'
   if (quote === '`') return 'Syntax error: EOF in backquote substitution'
-  if (quote === '}') return 'Syntax error: Missing \'}\''
+  if (quote === '}') return "Syntax error: Missing '}'"
   if (message.includes('unexpected end of file') || quote !== undefined) return 'Syntax error: end of file unexpected'
   return `Syntax error: ${message}`
 }

@@ -1,8 +1,9 @@
 /** Simple commands: assignments, functions, builtins, programs. */
+
+import { decode, encode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { Errno, isSysError, strerror } from '../uapi/errno.ts'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../uapi/fs.ts'
 import { BUILTINS, type Builtin } from './builtins/index.ts'
-import { decode, encode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { ReturnJump, ShellError } from './control.ts'
 import { beforeCommand, runCommand, trace, traceWords } from './execute.ts'
 import { expandArray, expandString, expandWords } from './expand.ts'
@@ -50,7 +51,8 @@ async function run(sh: Shell, node: SimpleNode, last: boolean): Promise<number> 
     const fn = sh.functions.get(name)
     const builtin = BUILTINS.get(name)
     const special = sh.setup.posix === true && builtin?.special === true
-    if (fn !== undefined && !special) return callWithin(sh, node, words, () => callFunction(sh, name, fn, words.slice(1)))
+    if (fn !== undefined && !special)
+      return callWithin(sh, node, words, () => callFunction(sh, name, fn, words.slice(1)))
     if (builtin !== undefined && !sh.disabledBuiltins.has(name)) return runBuiltin(sh, node, words, builtin, arrays)
   }
   return runProgram(sh, node, words, last)
@@ -119,8 +121,10 @@ export async function assign(sh: Shell, assignment: AssignmentNode): Promise<voi
 /** Assignments before a command, in a temporary scope. */
 async function assignTemporarily(sh: Shell, node: SimpleNode): Promise<void> {
   for (const assignment of node.assignments) {
-    const value = assignment.array !== null ? '' : assignment.value === null ? '' : await expandString(sh, assignment.value)
-    if (sh.options.xtrace) await trace(sh, `${assignment.name}${assignment.append ? '+' : ''}=${traceWords(sh, [value])}`)
+    const value =
+      assignment.array !== null ? '' : assignment.value === null ? '' : await expandString(sh, assignment.value)
+    if (sh.options.xtrace)
+      await trace(sh, `${assignment.name}${assignment.append ? '+' : ''}=${traceWords(sh, [value])}`)
     try {
       sh.vars.setTemporary(assignment.name, value, assignment.append)
     } catch (error) {
@@ -131,7 +135,12 @@ async function assignTemporarily(sh: Shell, node: SimpleNode): Promise<void> {
 }
 
 /** Runs something in this process within the command's redirections and assignments. */
-async function callWithin(sh: Shell, node: SimpleNode, words: readonly string[], call: () => Promise<number>): Promise<number> {
+async function callWithin(
+  sh: Shell,
+  node: SimpleNode,
+  words: readonly string[],
+  call: () => Promise<number>,
+): Promise<number> {
   const depth = sh.vars.depth
   const temporary = node.assignments.length > 0
   if (temporary) sh.vars.push('temporary')
@@ -167,7 +176,12 @@ async function traceCommand(sh: Shell, node: SimpleNode, words: readonly string[
 }
 
 /** Calls a function. */
-export async function callFunction(sh: Shell, name: string, fn: ShellFunction, args: readonly string[]): Promise<number> {
+export async function callFunction(
+  sh: Shell,
+  name: string,
+  fn: ShellFunction,
+  args: readonly string[],
+): Promise<number> {
   const { positional, line, loops } = sh
   const depth = sh.vars.depth
   return sh.withFrame({ name, kind: 'function', source: fn.source, callLine: line, args }, async () => {
@@ -285,7 +299,10 @@ async function runProgram(sh: Shell, node: SimpleNode, words: readonly string[],
 export async function runProgramWords(sh: Shell, words: readonly string[], file?: string): Promise<number> {
   const monitor = sh.options.on('monitor')
   if (file === undefined && !words[0]!.includes('/')) findProgram(sh, words[0]!, true)
-  const pid = sh.forkShell(child => execProgram(child, file === undefined ? words : [file, ...words.slice(1)], { argv0: words[0]! }), monitor ? { pgid: 0 } : {})
+  const pid = sh.forkShell(
+    child => execProgram(child, file === undefined ? words : [file, ...words.slice(1)], { argv0: words[0]! }),
+    monitor ? { pgid: 0 } : {},
+  )
   const text = words.join(' ')
   const process: JobProcess = { pid, text, state: 'running', status: undefined }
   return waitForeground(sh, new Job([process], text, monitor ? pid : undefined, true, sh.pwd))
@@ -322,7 +339,11 @@ export function searchPath(sh: Shell, name: string, path = sh.vars.get('PATH') ?
 }
 
 /** Replaces this process by a program. @returns the status to end with, where that fails, after saying why */
-export async function execProgram(sh: Shell, words: readonly string[], options: { argv0?: string; clean?: boolean } = {}): Promise<number> {
+export async function execProgram(
+  sh: Shell,
+  words: readonly string[],
+  options: { argv0?: string; clean?: boolean } = {},
+): Promise<number> {
   const name = words[0]!
   const file = name.includes('/') ? name : name === '' ? undefined : findProgram(sh, name, false)
   if (file === undefined) return commandNotFound(sh, words)
@@ -341,7 +362,8 @@ function environmentOf(sh: Shell, file: string): Map<string, string> {
   const environment = new Map<string, string>()
   for (const [name, value] of sh.vars.exported()) environment.set(name, decode(value))
   for (const [name, fn] of sh.functions) {
-    if (fn.exported) environment.set(`BASH_FUNC_${name}%%`, decode(functionText(name, fn.definition).replace(/^[^(]*\(\) \n/, '() ')))
+    if (fn.exported)
+      environment.set(`BASH_FUNC_${name}%%`, decode(functionText(name, fn.definition).replace(/^[^(]*\(\) \n/, '() ')))
   }
   environment.set('_', decode(file))
   return environment
@@ -354,7 +376,13 @@ async function commandNotFound(sh: Shell, words: readonly string[]): Promise<num
   return NOT_FOUND
 }
 
-async function execFailed(sh: Shell, file: string, words: readonly string[], environment: Map<string, string>, errno: number): Promise<number> {
+async function execFailed(
+  sh: Shell,
+  file: string,
+  words: readonly string[],
+  environment: Map<string, string>,
+  errno: number,
+): Promise<number> {
   const posix = sh.setup.posix === true
   if (errno === Errno.ENOEXEC) {
     const head = fromBytes(sh.proc.readFile(decode(file)).subarray(0, 80))

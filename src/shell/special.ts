@@ -1,6 +1,7 @@
 /** The variables that the shell sets itself, bash(1) "Shell Variables". */
-import { isSysError } from '../uapi/errno.ts'
+
 import { decode, encode } from '../../commands/coreutils/lib/bytes.ts'
+import { isSysError } from '../uapi/errno.ts'
 import type { Shell } from './shell.ts'
 import { Attr, isIdentifier } from './variables.ts'
 
@@ -72,7 +73,12 @@ function startDirectory(sh: Shell): string {
 export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
   const { vars } = sh
   /** what was unset, or never had its special meaning, stays ordinary in a copy */
-  const define = (name: string, get: () => string | string[] | Map<string, string> | undefined, set?: (value: string) => void, attrs = 0): void => {
+  const define = (
+    name: string,
+    get: () => string | string[] | Map<string, string> | undefined,
+    set?: (value: string) => void,
+    attrs = 0,
+  ): void => {
     if (parent !== undefined && parent.vars.lookup(name)?.dynamic === undefined) return
     vars.define(name, set === undefined ? { get } : { get, set }, attrs)
   }
@@ -85,7 +91,12 @@ export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
     },
     Attr.Integer,
   )
-  define('SRANDOM', () => String((random(sh) * 131072 + random(sh) * 8 + (random(sh) & 7)) >>> 0), undefined, Attr.Integer)
+  define(
+    'SRANDOM',
+    () => String((random(sh) * 131072 + random(sh) * 8 + (random(sh) & 7)) >>> 0),
+    undefined,
+    Attr.Integer,
+  )
   define(
     'SECONDS',
     () => String(Math.floor((sh.proc.monotonic() - sh.secondsStart) / 1e9)),
@@ -102,23 +113,71 @@ export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
   define('BASHPID', () => String(sh.proc.pid), undefined, Attr.Integer)
   define('BASH_COMMAND', () => sh.commandText)
   define('BASH_SUBSHELL', () => String(sh.level))
-  define('BASH_ARGV0', () => sh.name0, value => {
-    sh.name0 = value
-  })
-  define('FUNCNAME', () => (sh.frames.some(frame => frame.kind === 'function') ? frameList(sh, frame => frame.name, 'main') : undefined), () => {}, Attr.Array)
-  define('BASH_SOURCE', () => sources(sh), () => {}, Attr.Array)
-  define('BASH_LINENO', () => frameList(sh, frame => String(frame.callLine), '0'), () => {}, Attr.Array)
-  define('BASH_ARGC', () => argumentLists(sh).map(list => String(list.length)), () => {}, Attr.Array)
-  define('BASH_ARGV', () => argumentLists(sh).flatMap(list => [...list].reverse()), () => {}, Attr.Array)
-  define('BASH_ALIASES', () => sh.aliases, () => {}, Attr.Assoc)
-  define('BASH_CMDS', () => new Map([...sh.hash].map(([name, entry]) => [name, entry.path])), () => {}, Attr.Assoc)
-  define('DIRSTACK', () => [sh.pwd, ...sh.dirStack], () => {}, Attr.Array)
+  define(
+    'BASH_ARGV0',
+    () => sh.name0,
+    value => {
+      sh.name0 = value
+    },
+  )
+  define(
+    'FUNCNAME',
+    () => (sh.frames.some(frame => frame.kind === 'function') ? frameList(sh, frame => frame.name, 'main') : undefined),
+    () => {},
+    Attr.Array,
+  )
+  define(
+    'BASH_SOURCE',
+    () => sources(sh),
+    () => {},
+    Attr.Array,
+  )
+  define(
+    'BASH_LINENO',
+    () => frameList(sh, frame => String(frame.callLine), '0'),
+    () => {},
+    Attr.Array,
+  )
+  define(
+    'BASH_ARGC',
+    () => argumentLists(sh).map(list => String(list.length)),
+    () => {},
+    Attr.Array,
+  )
+  define(
+    'BASH_ARGV',
+    () => argumentLists(sh).flatMap(list => [...list].reverse()),
+    () => {},
+    Attr.Array,
+  )
+  define(
+    'BASH_ALIASES',
+    () => sh.aliases,
+    () => {},
+    Attr.Assoc,
+  )
+  define(
+    'BASH_CMDS',
+    () => new Map([...sh.hash].map(([name, entry]) => [name, entry.path])),
+    () => {},
+    Attr.Assoc,
+  )
+  define(
+    'DIRSTACK',
+    () => [sh.pwd, ...sh.dirStack],
+    () => {},
+    Attr.Array,
+  )
   define('HISTCMD', () => String(sh.history.length), undefined, Attr.Integer)
   define('SHELLOPTS', () => sh.options.shellopts, undefined, Attr.Readonly)
   define('BASHOPTS', () => sh.options.bashopts, undefined, Attr.Readonly)
-  define('_', () => sh.lastArgument, value => {
-    sh.lastArgument = value
-  })
+  define(
+    '_',
+    () => sh.lastArgument,
+    value => {
+      sh.lastArgument = value
+    },
+  )
 }
 
 function frameList(sh: Shell, value: (frame: Shell['frames'][number]) => string, bottom: string): string[] {

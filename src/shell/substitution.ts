@@ -1,7 +1,8 @@
 /** Command and process substitution. */
+
+import { decode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { isSysError } from '../uapi/errno.ts'
 import { O_RDONLY } from '../uapi/fs.ts'
-import { decode, fromBytes } from '../../commands/coreutils/lib/bytes.ts'
 import { runStatements } from './execute.ts'
 import { expandTarget } from './expand.ts'
 import { sysMessage } from './redirect.ts'
@@ -63,10 +64,12 @@ async function readsFile(sh: Shell, script: ScriptNode): Promise<string | undefi
   const [statement] = script.statements
   const [pipeline] = statement?.pipelines ?? []
   const [command] = pipeline?.commands ?? []
-  if (script.statements.length !== 1 || statement?.pipelines.length !== 1 || pipeline?.commands.length !== 1) return undefined
+  if (script.statements.length !== 1 || statement?.pipelines.length !== 1 || pipeline?.commands.length !== 1)
+    return undefined
   if (command?.type !== 'SimpleCommand' || command.name !== null || command.assignments.length > 0) return undefined
   const [redirection] = command.redirections
-  if (command.redirections.length !== 1 || redirection?.operator !== '<' || redirection.target.type !== 'Word') return undefined
+  if (command.redirections.length !== 1 || redirection?.operator !== '<' || redirection.target.type !== 'Word')
+    return undefined
   const name = await expandTarget(sh, redirection.target)
   if (name === undefined) return undefined
   let fd: number
@@ -100,7 +103,11 @@ async function readsFile(sh: Shell, script: ScriptNode): Promise<string | undefi
  * Starts commands at the other end of a pipe.
  * @returns the name under which a command opens this end, /dev/fd/N
  */
-export async function processSubstitution(sh: Shell, script: ScriptNode, direction: 'input' | 'output'): Promise<string> {
+export async function processSubstitution(
+  sh: Shell,
+  script: ScriptNode,
+  direction: 'input' | 'output',
+): Promise<string> {
   const [reader, writer] = sh.proc.pipe()
   const [mine, theirs] = direction === 'input' ? [reader, writer] : [writer, reader]
   const pid = sh.forkShell(async child => {

@@ -57,9 +57,17 @@ export const MARK_NOTHING = '\ue000'
 export const MARK_ARRAY = '\ue001'
 export const SELECT_PREFIX = '__select__'
 export const COPROC_PREFIX = '__coproc__'
+/** Stands, followed by a number, for the text of an arithmetic expression. */
+export const MARK_ARITHMETIC = '\ue002'
+export const NESTED_PREFIX = '__nested__'
+/** Stand for the characters of brace expansions, which the parser must not read. */
+export const MARK_OPEN = '\ue003'
+export const MARK_COMMA = '\ue004'
+export const MARK_CLOSE = '\ue005'
+/** Stands for an opening brace that begins no brace expansion. */
+export const MARK_BRACE = '\ue006'
+
 /** @returns the text of an arithmetic expression, as written */
 export function arithmeticSource(node: ArithmeticNode | null): string {
-  return (node?.originalText ?? '').replaceAll(MARK_NOTHING, '')
+  return node?.originalText ?? ''
 }
-
-export const NESTED_PREFIX = '__nested__'

@@ -99,7 +99,8 @@ export class Traps {
       sh.proc.signal(signal, () => {
         this.interrupted = true
       })
-    } else if (sh.interactive && (signal === Signal.SIGTERM || signal === Signal.SIGQUIT)) sh.proc.signal(signal, 'ignore')
+    } else if (sh.interactive && (signal === Signal.SIGTERM || signal === Signal.SIGQUIT))
+      sh.proc.signal(signal, 'ignore')
     else if (this.commands.has('EXIT') && (TERMINATING as readonly number[]).includes(signal)) {
       sh.proc.signal(signal, () => {
         this.fatal = signal
@@ -118,7 +119,8 @@ export class Traps {
 
   /** @returns traps as listed, in the order of signal numbers */
   list(): [TrapKey, string][] {
-    const order = (key: TrapKey): number => (key === 'EXIT' ? 0 : typeof key === 'number' ? key : key === 'DEBUG' ? 65 : key === 'ERR' ? 66 : 67)
+    const order = (key: TrapKey): number =>
+      key === 'EXIT' ? 0 : typeof key === 'number' ? key : key === 'DEBUG' ? 65 : key === 'ERR' ? 66 : 67
     return [...(this.shown ?? this.commands)].sort(([a], [b]) => order(a) - order(b))
   }
 
@@ -163,7 +165,10 @@ export class Traps {
     const pipestatus = sh.vars.elements('PIPESTATUS')?.values
     this.running.add(key)
     try {
-      await sh.run(command, { line: key === 'ERR' || key === 'DEBUG' || key === 'RETURN' ? line : 1, label: key === 'EXIT' ? 'exit trap' : key === 'ERR' ? 'error trap' : key === 'DEBUG' ? 'debug trap' : 'trap' })
+      await sh.run(command, {
+        line: key === 'ERR' || key === 'DEBUG' || key === 'RETURN' ? line : 1,
+        label: key === 'EXIT' ? 'exit trap' : key === 'ERR' ? 'error trap' : key === 'DEBUG' ? 'debug trap' : 'trap',
+      })
     } finally {
       this.running.delete(key)
     }

@@ -159,7 +159,8 @@ export class Variables {
   get(name: string): string | undefined {
     const variable = this.lookup(name)
     if (variable === undefined) return undefined
-    if ((variable.attrs & (Attr.Nameref | Attr.Array | Attr.Assoc)) === 0 && variable.dynamic === undefined) return variable.value
+    if ((variable.attrs & (Attr.Nameref | Attr.Array | Attr.Assoc)) === 0 && variable.dynamic === undefined)
+      return variable.value
     const place = this.resolve(name)
     if (place === undefined) return undefined
     return this.at(place)
@@ -197,7 +198,8 @@ export class Variables {
   private index(name: string, subscript: string, length: number): number {
     let index = Number(this.hooks.arithmetic(subscript))
     if (index < 0) index += length
-    if (index < 0 || index > 0xfffffffe) throw new ShellError(`${name}[${subscript}]: bad array subscript`, 1, 'command')
+    if (index < 0 || index > 0xfffffffe)
+      throw new ShellError(`${name}[${subscript}]: bad array subscript`, 1, 'command')
     return index
   }
 
@@ -248,7 +250,8 @@ export class Variables {
 
   private checkWritable(name: string): void {
     const variable = this.lookup(name)
-    if (variable !== undefined && variable.attrs & Attr.Readonly) throw new ShellError(`${name}: readonly variable`, 1, 'line')
+    if (variable !== undefined && variable.attrs & Attr.Readonly)
+      throw new ShellError(`${name}: readonly variable`, 1, 'line')
   }
 
   /** Applies what the attributes do to a value. */
@@ -299,7 +302,8 @@ export class Variables {
     if (variable.attrs & Attr.Assoc) {
       variable.assoc ??= new Map()
       const key = subscript === undefined ? '0' : this.hooks.key(subscript)
-      if (key === '' && subscript !== undefined) throw new ShellError(`${name}[${subscript}]: bad array subscript`, 1, 'line')
+      if (key === '' && subscript !== undefined)
+        throw new ShellError(`${name}[${subscript}]: bad array subscript`, 1, 'line')
       variable.assoc.set(key, this.cast(variable, value, variable.assoc.get(key), append))
     } else if (subscript !== undefined || variable.attrs & Attr.Array) {
       if (variable.array === undefined) {
@@ -392,7 +396,14 @@ export class Variables {
 
   /** Makes a dynamic variable. */
   define(name: string, dynamic: Dynamic, attrs = 0): void {
-    this.scopes[0]!.vars.set(name, { value: undefined, array: undefined, assoc: undefined, attrs, owner: this.owner, dynamic })
+    this.scopes[0]!.vars.set(name, {
+      value: undefined,
+      array: undefined,
+      assoc: undefined,
+      attrs,
+      owner: this.owner,
+      dynamic,
+    })
   }
 
   /** Creates a variable in the innermost function's scope, with what an outer one of that name passes on. */
@@ -423,7 +434,8 @@ export class Variables {
   /** Puts an assignment before a command into the innermost, temporary scope: exported. */
   setTemporary(name: string, value: string, append: boolean): void {
     const outer = this.lookup(name)
-    if (outer !== undefined && outer.attrs & Attr.Readonly) throw new ShellError(`${name}: readonly variable`, 1, 'command')
+    if (outer !== undefined && outer.attrs & Attr.Readonly)
+      throw new ShellError(`${name}: readonly variable`, 1, 'command')
     const scope = this.scopes[this.scopes.length - 1]!
     const old = scope.vars.get(name) ?? outer
     const variable: Variable = {
@@ -443,14 +455,16 @@ export class Variables {
     const scope = global ? this.scopes[0]! : (this.scopeOf(name) ?? this.scopes[0]!)
     const variable = this.writable(name, scope)
     if (add & Attr.Assoc && !(variable.attrs & Attr.Assoc)) {
-      if (variable.attrs & Attr.Array) throw new ShellError(`${name}: cannot convert indexed to associative array`, 1, 'command')
+      if (variable.attrs & Attr.Array)
+        throw new ShellError(`${name}: cannot convert indexed to associative array`, 1, 'command')
       if (variable.value !== undefined) {
         variable.assoc = new Map([['0', variable.value]])
         variable.value = undefined
       }
     }
     if (add & Attr.Array && !(variable.attrs & Attr.Array)) {
-      if (variable.attrs & Attr.Assoc) throw new ShellError(`${name}: cannot convert associative to indexed array`, 1, 'command')
+      if (variable.attrs & Attr.Assoc)
+        throw new ShellError(`${name}: cannot convert associative to indexed array`, 1, 'command')
       if (variable.value !== undefined) {
         variable.array = [variable.value]
         variable.value = undefined

@@ -11,7 +11,8 @@ const REMEMBERED = 1024
 
 /** Takes note of what a child did. */
 export function noteStatus(sh: Shell, status: WaitStatus, foreground?: Job): void {
-  const job = foreground?.processes.some(process => process.pid === status.pid) === true ? foreground : sh.jobs.byPid(status.pid)
+  const job =
+    foreground?.processes.some(process => process.pid === status.pid) === true ? foreground : sh.jobs.byPid(status.pid)
   const process = job?.processes.find(each => each.pid === status.pid)
   if (status.kind !== 'stopped' && status.kind !== 'continued') {
     sh.jobs.statuses.set(status.pid, exitStatus(status))
@@ -62,7 +63,8 @@ export async function reapJobs(sh: Shell): Promise<void> {
   const now = sh.proc.monotonic()
   for (const job of sh.jobs.jobs) {
     for (const process of job.processes) {
-      if (process.state !== 'running' || now - (sh.jobs.killed.get(process.pid) ?? Number.NEGATIVE_INFINITY) < DYING) continue
+      if (process.state !== 'running' || now - (sh.jobs.killed.get(process.pid) ?? Number.NEGATIVE_INFINITY) < DYING)
+        continue
       try {
         const status = await sh.proc.waitpid(process.pid, { nohang: true, untraced: sh.options.on('monitor') })
         if (status !== undefined) noteStatus(sh, status)
@@ -122,13 +124,16 @@ export async function waitForeground(sh: Shell, job: Job): Promise<number> {
 /** @returns a directory as messages show it, with ~ for the home directory */
 export function showDirectory(sh: Shell, path: string): string {
   const home = sh.vars.get('HOME')
-  return home !== undefined && home !== '' && home !== '/' && (path === home || path.startsWith(`${home}/`)) ? `~${path.slice(home.length)}` : path
+  return home !== undefined && home !== '' && home !== '/' && (path === home || path.startsWith(`${home}/`))
+    ? `~${path.slice(home.length)}`
+    : path
 }
 
 /** A command in the foreground was killed by a signal. */
 async function tellForeground(sh: Shell, job: Job, signal: number): Promise<void> {
   if (sh.inSubstitution || sh.setup.posix === true) {
-    if (sh.setup.posix === true && signal !== Signal.SIGINT && signal !== Signal.SIGPIPE) await sh.errorText(`${describeSignal(signal)}\n`)
+    if (sh.setup.posix === true && signal !== Signal.SIGINT && signal !== Signal.SIGPIPE)
+      await sh.errorText(`${describeSignal(signal)}\n`)
     return
   }
   if (sh.interactive) {
@@ -142,7 +147,12 @@ async function tellForeground(sh: Shell, job: Job, signal: number): Promise<void
 
 /** @returns whether a shell without job control tells of a death by this signal */
 function reported(sh: Shell, signal: number): boolean {
-  return signal !== Signal.SIGINT && signal !== Signal.SIGTERM && signal !== Signal.SIGPIPE && sh.traps.get(signal) === undefined
+  return (
+    signal !== Signal.SIGINT &&
+    signal !== Signal.SIGTERM &&
+    signal !== Signal.SIGPIPE &&
+    sh.traps.get(signal) === undefined
+  )
 }
 
 /** Tells of jobs that changed in the background, and forgets those that ended. */

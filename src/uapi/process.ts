@@ -70,6 +70,12 @@ export interface PollFd {
   readonly events: number
 }
 
+/** What a program knows that helps its user to type a line, see `editLine`. */
+export interface LineEditing {
+  /** @returns names of its own that begin with a prefix, among others; it must make no system call */
+  names(kind: 'command' | 'variable', prefix: string): Iterable<string>
+}
+
 /** unshare(2): a network namespace of one's own. */
 export const CLONE_NEWNET = 0x40000000
 /** unshare(2): a mount namespace of one's own, a copy of the present one. */
@@ -96,6 +102,11 @@ export interface Process {
   close(fd: number): void
   /** Blocks on an empty pipe, socket or terminal. @returns at most `max` bytes; none at the end of file */
   read(fd: number, max: number): Promise<Uint8Array>
+  /**
+   * Reads a line from a terminal whose front end lets the user edit it, with history and completion: what readline(3)
+   * is to a shell. Elsewhere it is `read`. @returns the line with its newline; nothing at the end of file
+   */
+  editLine(fd: number, editing: LineEditing): Promise<Uint8Array>
   /** Writes all of `data`, blocking as needed. @returns its length in bytes */
   write(fd: number, data: Uint8Array | string): Promise<number>
   /** @returns the new offset */

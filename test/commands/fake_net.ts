@@ -244,6 +244,7 @@ export class FakeNet {
       this.catchUp()
       const error = sock.errors.shift()
       if (error === undefined) throw new SysError(Errno.EAGAIN)
+      sock.err = sock.errors[0]?.control.err?.errno ?? 0
       return { ...error, data: error.data.slice(0, max) }
     }
     const deadline =

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Errno } from '../../src/uapi/errno.ts'
 import { O_CREAT, O_EXCL, O_RDONLY } from '../../src/uapi/fs.ts'
-import { MS_BIND } from '../../src/uapi/mount.ts'
+import { MNT_DETACH, MS_BIND } from '../../src/uapi/mount.ts'
 import { CLONE_NEWNET, type Process } from '../../src/uapi/process.ts'
 import { errnoOf, machine, run, text } from './harness.ts'
 
@@ -65,7 +65,8 @@ describe('nsfs mounts', () => {
         })
         await proc.nanosleep(1e9)
         expect(proc.readlink(`/proc/${inside}/ns/net`)).toBe(`net:[${ino}]`)
-        proc.umount('/run/netns/a')
+        expect(errnoOf(() => proc.umount('/run/netns/a'))).toBe(Errno.EBUSY)
+        proc.umount('/run/netns/a', MNT_DETACH)
         await proc.nanosleep(1e9)
         sizes.push(on.kernel.nets.size - before)
         const fd = proc.open(`/proc/${inside}/ns/net`, O_RDONLY)

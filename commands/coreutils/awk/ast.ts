@@ -18,7 +18,12 @@ export type Expr =
   | { readonly type: 'match'; readonly negated: boolean; readonly left: Expr; readonly right: Expr }
   | { readonly type: 'call'; readonly name: string; readonly args: readonly Expr[] }
   | { readonly type: 'builtin'; readonly name: string; readonly args: readonly Expr[] }
-  | { readonly type: 'getline'; readonly from: 'input' | 'file' | 'command'; readonly source: Expr | undefined; readonly target: Expr | undefined }
+  | {
+      readonly type: 'getline'
+      readonly from: 'input' | 'file' | 'command'
+      readonly source: Expr | undefined
+      readonly target: Expr | undefined
+    }
 
 export interface Redirect {
   readonly kind: '>' | '>>' | '|'
@@ -33,7 +38,13 @@ export type Stmt =
   | { readonly type: 'if'; readonly test: Expr; readonly yes: Stmt; readonly no: Stmt | undefined }
   | { readonly type: 'while'; readonly test: Expr; readonly body: Stmt }
   | { readonly type: 'do'; readonly body: Stmt; readonly test: Expr }
-  | { readonly type: 'for'; readonly init: Stmt | undefined; readonly test: Expr | undefined; readonly step: Stmt | undefined; readonly body: Stmt }
+  | {
+      readonly type: 'for'
+      readonly init: Stmt | undefined
+      readonly test: Expr | undefined
+      readonly step: Stmt | undefined
+      readonly body: Stmt
+    }
   | { readonly type: 'forIn'; readonly variable: string; readonly array: string; readonly body: Stmt }
   | { readonly type: 'break' | 'continue' | 'next' | 'nextfile' }
   | { readonly type: 'exit' | 'return'; readonly value: Expr | undefined }

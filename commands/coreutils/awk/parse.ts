@@ -12,12 +12,63 @@ interface Token {
   readonly start: number
 }
 
-const KEYWORDS = new Set('BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf'.split(' '))
+const KEYWORDS = new Set(
+  'BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf'.split(
+    ' ',
+  ),
+)
 
 /** Functions that are part of the language. */
-export const BUILTINS = new Set('length substr index split sub gsub match sprintf sin cos atan2 exp log sqrt int rand srand tolower toupper system close fflush mktime strftime systime'.split(' '))
+export const BUILTINS = new Set(
+  'length substr index split sub gsub match sprintf sin cos atan2 exp log sqrt int rand srand tolower toupper system close fflush mktime strftime systime'.split(
+    ' ',
+  ),
+)
 
-const OPERATORS = ['**=', '&&', '||', '++', '--', '+=', '-=', '*=', '/=', '%=', '^=', '**', '==', '<=', '>=', '!=', '!~', '>>', '{', '}', '(', ')', '[', ']', ';', ',', '+', '-', '*', '/', '%', '^', '!', '>', '<', '|', '?', ':', '~', '$', '=', '&']
+const OPERATORS = [
+  '**=',
+  '&&',
+  '||',
+  '++',
+  '--',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '^=',
+  '**',
+  '==',
+  '<=',
+  '>=',
+  '!=',
+  '!~',
+  '>>',
+  '{',
+  '}',
+  '(',
+  ')',
+  '[',
+  ']',
+  ';',
+  ',',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '^',
+  '!',
+  '>',
+  '<',
+  '|',
+  '?',
+  ':',
+  '~',
+  '$',
+  '=',
+  '&',
+]
 
 /** Parses a program. @throws AwkSyntaxError with mawk's words */
 export function parseAwk(text: string): AwkProgram {
@@ -50,14 +101,25 @@ class Parser {
       this.terminators()
     }
     for (const [name, line] of this.called) {
-      if (!this.functions.has(name)) throw new AwkSyntaxError(`line ${Math.max(line, this.line)}: function ${name} never defined`)
+      if (!this.functions.has(name))
+        throw new AwkSyntaxError(`line ${Math.max(line, this.line)}: function ${name} never defined`)
     }
     return { rules, functions: this.functions }
   }
 
   private fail(token = this.token): never {
-    if (token.kind === 'end') throw new AwkSyntaxError(`line ${token.line + (this.text.endsWith('\n') ? 0 : 1)}: ${this.depth > 0 ? 'missing } near end of file' : 'syntax error at or near end of file'}`)
-    const shown = token.kind === 'newline' ? 'end of line' : token.kind === 'string' ? `"${token.text}"` : token.kind === 'regex' ? `/${token.text}/` : token.text
+    if (token.kind === 'end')
+      throw new AwkSyntaxError(
+        `line ${token.line + (this.text.endsWith('\n') ? 0 : 1)}: ${this.depth > 0 ? 'missing } near end of file' : 'syntax error at or near end of file'}`,
+      )
+    const shown =
+      token.kind === 'newline'
+        ? 'end of line'
+        : token.kind === 'string'
+          ? `"${token.text}"`
+          : token.kind === 'regex'
+            ? `/${token.text}/`
+            : token.text
     throw new AwkSyntaxError(`line ${token.line}: syntax error at or near ${shown}`)
   }
 
@@ -83,7 +145,13 @@ class Parser {
     }
     const start = this.pos
     const { line } = this
-    const make = (kind: Token['kind'], value: string, number = 0): Token => ({ kind, text: value, value: number, line, start })
+    const make = (kind: Token['kind'], value: string, number = 0): Token => ({
+      kind,
+      text: value,
+      value: number,
+      line,
+      start,
+    })
     const c = text[start]
     if (c === undefined) return make('end', '')
     if (c === '\n') {
@@ -133,7 +201,18 @@ class Parser {
       }
       const e = text[++this.pos]
       if (e === undefined) break
-      const named: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
+      const named: Readonly<Record<string, string>> = {
+        '"': '"',
+        '\\': '\\',
+        '/': '/',
+        a: '\x07',
+        b: '\b',
+        f: '\f',
+        n: '\n',
+        r: '\r',
+        t: '\t',
+        v: '\v',
+      }
       if (named[e] !== undefined) out += named[e]
       else if (e === '\n') {
         this.line++
@@ -188,7 +267,13 @@ class Parser {
   private next(): Token {
     const { token } = this
     const operand =
-      token.kind === 'number' || token.kind === 'string' || token.kind === 'regex' || token.kind === 'name' || token.kind === 'builtin' || (token.kind === 'op' && (token.text === ')' || token.text === ']' || token.text === '$' || token.text === '++' || token.text === '--'))
+      token.kind === 'number' ||
+      token.kind === 'string' ||
+      token.kind === 'regex' ||
+      token.kind === 'name' ||
+      token.kind === 'builtin' ||
+      (token.kind === 'op' &&
+        (token.text === ')' || token.text === ']' || token.text === '$' || token.text === '++' || token.text === '--'))
     this.token = this.scan(!operand)
     return token
   }
@@ -445,7 +530,11 @@ class Parser {
 
   private assignment(): Expr {
     const left = this.conditional()
-    if (this.token.kind === 'op' && ['=', '+=', '-=', '*=', '/=', '%=', '^=', '**='].includes(this.token.text) && isTarget(left)) {
+    if (
+      this.token.kind === 'op' &&
+      ['=', '+=', '-=', '*=', '/=', '%=', '^=', '**='].includes(this.token.text) &&
+      isTarget(left)
+    ) {
       const op = this.next().text
       this.newlines()
       return { type: 'assign', op: op === '**=' ? '^=' : op, target: left, value: this.assignment() }

@@ -59,7 +59,8 @@ export class RecordReader {
     while (line === '') line = await this.lines.next()
     if (line === undefined) return undefined
     const out = [line]
-    for (line = await this.lines.next(); line !== undefined && line !== ''; line = await this.lines.next()) out.push(line)
+    for (line = await this.lines.next(); line !== undefined && line !== ''; line = await this.lines.next())
+      out.push(line)
     return out.join('\n')
   }
 }

@@ -92,10 +92,27 @@ export class Awk {
     const set = (name: string, value: Value): void => {
       this.globals.set(name, { value, array: undefined })
     }
-    for (const [name, value] of Object.entries({ NF: 0, NR: 0, FNR: 0, FS: ' ', OFS: ' ', ORS: '\n', RS: '\n', FILENAME: '', SUBSEP: '\x1c', RSTART: 0, RLENGTH: -1, CONVFMT: '%.6g', OFMT: '%.6g' })) set(name, value)
+    for (const [name, value] of Object.entries({
+      NF: 0,
+      NR: 0,
+      FNR: 0,
+      FS: ' ',
+      OFS: ' ',
+      ORS: '\n',
+      RS: '\n',
+      FILENAME: '',
+      SUBSEP: '\x1c',
+      RSTART: 0,
+      RLENGTH: -1,
+      CONVFMT: '%.6g',
+      OFMT: '%.6g',
+    }))
+      set(name, value)
     set('ARGC', args.length)
     const argv = this.arrayOf('ARGV')
-    args.forEach((arg, i) => argv.set(String(i), new Input(encode(arg)), true))
+    args.forEach((arg, i) => {
+      argv.set(String(i), new Input(encode(arg)), true)
+    })
     const environ = this.arrayOf('ENVIRON')
     for (const [name, value] of proc.env) environ.set(encode(name), new Input(encode(value)))
     this.seed = Math.floor(proc.realtime() / 1e9)
@@ -104,7 +121,7 @@ export class Awk {
 
   /** -v name=value, and operands of that form. */
   assign(name: string, text: string): void {
-    this.setVariable(name, new Input(unescape(text)))
+    this.setVariable(name, new Input(unescapeText(text)))
   }
 
   /** Runs the program. @returns its exit status @throws AwkError */
@@ -200,7 +217,7 @@ export class Awk {
       const key = String(this.argument++)
       const name = argv.has(key) ? this.string(argv.get(key)) : ''
       if (name === '') continue
-      const assignment = /^([A-Za-z_][A-Za-z0-9_]*)=([^]*)$/.exec(name)
+      const assignment = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(name)
       if (assignment !== null) {
         this.assign(assignment[1]!, assignment[2]!)
         continue
@@ -222,7 +239,14 @@ export class Awk {
   }
 
   private start(fd: number, name: string): void {
-    this.main = { fd, reader: new RecordReader(new LineReader(this.proc, fd), () => readAll(this.proc, fd), pattern => this.regex(pattern)) }
+    this.main = {
+      fd,
+      reader: new RecordReader(
+        new LineReader(this.proc, fd),
+        () => readAll(this.proc, fd),
+        pattern => this.regex(pattern),
+      ),
+    }
     this.setVariable('FILENAME', name)
     this.setVariable('FNR', 0)
   }
@@ -313,7 +337,11 @@ export class Awk {
     if (separator === '') return [...text]
     // a single character stands for itself
     if (separator.length === 1 && !paragraph) return text.split(separator)
-    const regex = this.regex(paragraph ? `(${separator.length === 1 ? separator.replace(/[.*+?()[\]{}^$|\\]/g, '\\$&') : separator})|\n` : separator)
+    const regex = this.regex(
+      paragraph
+        ? `(${separator.length === 1 ? separator.replace(/[.*+?()[\]{}^$|\\]/g, '\\$&') : separator})|\n`
+        : separator,
+    )
     const parts: string[] = []
     let at = 0
     let from = 0
@@ -379,7 +407,10 @@ export class Awk {
       try {
         regex = compileRegex(source, { extended: true, controls: true })
       } catch (error) {
-        if (error instanceof RegexError) throw new AwkError(`regular expression compile failed (${error.message === 'Invalid preceding regular expression' ? 'missing operand' : error.message.toLowerCase()})\n${decode(source)}`)
+        if (error instanceof RegexError)
+          throw new AwkError(
+            `regular expression compile failed (${error.message === 'Invalid preceding regular expression' ? 'missing operand' : error.message.toLowerCase()})\n${decode(source)}`,
+          )
         throw error
       }
       if (this.regexes.size > 500) this.regexes.clear()
@@ -422,7 +453,9 @@ export class Awk {
       case 'binary':
         return this.binary(expression)
       case 'conditional':
-        return truth(await this.evaluate(expression.test)) ? this.evaluate(expression.yes) : this.evaluate(expression.no)
+        return truth(await this.evaluate(expression.test))
+          ? this.evaluate(expression.yes)
+          : this.evaluate(expression.no)
       case 'match': {
         const text = this.string(await this.evaluate(expression.left))
         return (await this.pattern(expression.right)).test(text) !== expression.negated ? 1 : 0
@@ -540,7 +573,8 @@ export class Awk {
   private async call(name: string, args: readonly Expr[]): Promise<Value> {
     const definition: FunctionDefinition = this.program.functions.get(name)!
     if (this.frames.length >= MAX_CALLS) throw new AwkError('run time error: function call nesting too deep')
-    if (args.length > definition.parameters.length) throw new AwkError(`run time error: too many arguments in call to ${name}`)
+    if (args.length > definition.parameters.length)
+      throw new AwkError(`run time error: too many arguments in call to ${name}`)
     const frame = new Map<string, Cell>()
     for (const [i, parameter] of definition.parameters.entries()) {
       const arg = args[i]
@@ -550,7 +584,10 @@ export class Awk {
         if (cell.array !== undefined) frame.set(parameter, { value: undefined, array: cell.array })
         else {
           const value = this.variable(arg.name)
-          frame.set(parameter, value === undefined ? { value, array: undefined, origin: cell } : { value, array: undefined })
+          frame.set(
+            parameter,
+            value === undefined ? { value, array: undefined, origin: cell } : { value, array: undefined },
+          )
         }
       } else frame.set(parameter, { value: await this.evaluate(arg), array: undefined })
     }
@@ -590,10 +627,16 @@ export class Awk {
         if (separator === undefined) {
           const regex = this.regex((args[2] as Extract<Expr, { type: 'regex' }>).source)
           parts = source === '' ? [] : splitBy(source, regex)
-        } else parts = separator.length > 1 && source !== '' ? splitBy(source, this.regex(separator)) : this.splitText(source, separator)
+        } else
+          parts =
+            separator.length > 1 && source !== ''
+              ? splitBy(source, this.regex(separator))
+              : this.splitText(source, separator)
         const array = this.arrayOf(target.name)
         array.clear()
-        parts.forEach((part, i) => array.set(String(i + 1), new Input(part), true))
+        parts.forEach((part, i) => {
+          array.set(String(i + 1), new Input(part), true)
+        })
         return parts.length
       }
       case 'sub':
@@ -647,7 +690,13 @@ export class Awk {
       case 'systime':
         return Math.floor(this.proc.realtime() / 1e9)
       case 'strftime':
-        return encode(strftime(decode(args.length > 0 ? await text(0) : '%c'), (args.length > 1 ? await number(1) : Math.floor(this.proc.realtime() / 1e9)) * 1e9, this.proc.env.get('TZ') ?? ''))
+        return encode(
+          strftime(
+            decode(args.length > 0 ? await text(0) : '%c'),
+            (args.length > 1 ? await number(1) : Math.floor(this.proc.realtime() / 1e9)) * 1e9,
+            this.proc.env.get('TZ') ?? '',
+          ),
+        )
       case 'mktime': {
         const parts = (await text(0)).trim().split(/\s+/).map(Number)
         if (parts.length < 6 || parts.some(Number.isNaN)) return -1
@@ -717,11 +766,13 @@ export class Awk {
         continue
       }
       const take = (): Value => {
-        if (next >= values.length) throw new AwkError(`run time error: not enough arguments passed to ${what}("${decode(spec)}")`)
+        if (next >= values.length)
+          throw new AwkError(`run time error: not enough arguments passed to ${what}("${decode(spec)}")`)
         return values[next++]
       }
       const width = match[2] === '*' ? String(Math.trunc(toNumber(take()))) : (match[2] ?? '')
-      const precision = match[3] === '*' ? `.${Math.trunc(toNumber(take()))}` : match[3] === undefined ? '' : `.${match[3]}`
+      const precision =
+        match[3] === '*' ? `.${Math.trunc(toNumber(take()))}` : match[3] === undefined ? '' : `.${match[3]}`
       const value = take()
       const conversion = match[4]!
       let argument: string
@@ -729,7 +780,13 @@ export class Awk {
         const code = typeof value === 'number' ? value : value instanceof Input ? value.number : undefined
         argument = code !== undefined ? String.fromCharCode(Math.trunc(code) & 0xff) : this.string(value)
       } else if (conversion === 's') argument = this.string(value)
-      else if ('dioxXu'.includes(conversion)) argument = String(Math.max(-2147483647, Math.min('di'.includes(conversion) ? 2147483647 : 4294967295, Math.trunc(toNumber(value)) || 0)))
+      else if ('dioxXu'.includes(conversion))
+        argument = String(
+          Math.max(
+            -2147483647,
+            Math.min('di'.includes(conversion) ? 2147483647 : 4294967295, Math.trunc(toNumber(value)) || 0),
+          ),
+        )
       else argument = String(toNumber(value))
       try {
         out += format(`%${match[1]}${width}${precision}${conversion === 'i' ? 'd' : conversion}`, [argument], {
@@ -783,7 +840,11 @@ export class Awk {
   }
 
   private reader(fd: number): RecordReader {
-    return new RecordReader(new LineReader(this.proc, fd), () => readAll(this.proc, fd), pattern => this.regex(pattern))
+    return new RecordReader(
+      new LineReader(this.proc, fd),
+      () => readAll(this.proc, fd),
+      pattern => this.regex(pattern),
+    )
   }
 
   private async openCommand(command: string): Promise<InputStream> {
@@ -801,7 +862,8 @@ export class Awk {
   }
 
   private async print(args: readonly Value[], redirect: Redirect | undefined): Promise<void> {
-    const line = args.length === 0 ? this.string(this.field(0)) : args.map(value => this.shown(value)).join(this.text('OFS'))
+    const line =
+      args.length === 0 ? this.string(this.field(0)) : args.map(value => this.shown(value)).join(this.text('OFS'))
     await this.put(line + this.text('ORS'), redirect)
   }
 
@@ -838,7 +900,11 @@ export class Awk {
 
   private openOutput(name: string, append: boolean): Output {
     try {
-      return { fd: this.proc.open(decode(name), O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), 0o666), buffer: '', pid: undefined }
+      return {
+        fd: this.proc.open(decode(name), O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), 0o666),
+        buffer: '',
+        pid: undefined,
+      }
     } catch (error) {
       throw new AwkError(`cannot open "${decode(name)}" for output`.concat(isSysError(error) ? '' : reason(error)))
     }
@@ -974,7 +1040,8 @@ export class Awk {
       case 'nextfile':
         throw new NextFile()
       case 'exit':
-        if (statement.value !== undefined) this.exitStatus = Math.trunc(toNumber(await this.evaluate(statement.value))) & 0xff
+        if (statement.value !== undefined)
+          this.exitStatus = Math.trunc(toNumber(await this.evaluate(statement.value))) & 0xff
         throw new Exit()
       case 'return':
         throw new Return(statement.value === undefined ? undefined : await this.evaluate(statement.value))
@@ -1063,8 +1130,21 @@ function expandReplacement(text: string, match: string): string {
 }
 
 /** Escapes in the value of -v and of operands that assign. */
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   if (!text.includes('\\')) return text
-  const named: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
-  return text.replace(/\\([0-7]{1,3}|[^])/g, (all, e: string) => (/^[0-7]/.test(e) ? String.fromCharCode(Number.parseInt(e, 8) & 0xff) : (named[e] ?? all)))
+  const named: Readonly<Record<string, string>> = {
+    '"': '"',
+    '\\': '\\',
+    '/': '/',
+    a: '\x07',
+    b: '\b',
+    f: '\f',
+    n: '\n',
+    r: '\r',
+    t: '\t',
+    v: '\v',
+  }
+  return text.replace(/\\([0-7]{1,3}|[\s\S])/g, (all, e: string) =>
+    /^[0-7]/.test(e) ? String.fromCharCode(Number.parseInt(e, 8) & 0xff) : (named[e] ?? all),
+  )
 }

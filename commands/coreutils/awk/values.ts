@@ -47,7 +47,9 @@ export function numberText(n: number, format: string): string {
   if (!Number.isFinite(n)) return n > 0 ? 'inf' : '-inf'
   const match = /^%([-+ #0]*)(\d*)(?:\.(\d*))?([efgEFGdi])$/.exec(format)
   if (match === null) return formatted(n, 'g', 6)
-  return formatted(n, match[4]!, match[3] === undefined ? 6 : Number(match[3])).padStart(Number(match[2] === '' ? 0 : match[2]))
+  return formatted(n, match[4]!, match[3] === undefined ? 6 : Number(match[3])).padStart(
+    Number(match[2] === '' ? 0 : match[2]),
+  )
 }
 
 function formatted(n: number, conversion: string, precision: number): string {
@@ -108,7 +110,13 @@ export class AwkArray {
     let buckets = 64
     while (this.map.size > buckets * 12) buckets *= 2
     const mask = buckets - 1
-    const entries = [...this.map.keys()].map((key, age) => ({ key, age, bucket: hash(key) & mask, numeric: this.numeric.has(key), slot: Number(key) & mask }))
+    const entries = [...this.map.keys()].map((key, age) => ({
+      key,
+      age,
+      bucket: hash(key) & mask,
+      numeric: this.numeric.has(key),
+      slot: Number(key) & mask,
+    }))
     entries.sort((a, b) => {
       if (a.bucket !== b.bucket) return a.bucket - b.bucket
       if (a.numeric !== b.numeric) return a.numeric ? 1 : -1

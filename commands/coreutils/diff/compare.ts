@@ -43,7 +43,15 @@ export function compare(a: readonly string[], b: readonly string[]): Changes {
 }
 
 /** Divide and conquer at the middle snake. */
-function divide(x: readonly number[], y: readonly number[], x0: number, x1: number, y0: number, y1: number, changes: Changes): void {
+function divide(
+  x: readonly number[],
+  y: readonly number[],
+  x0: number,
+  x1: number,
+  y0: number,
+  y1: number,
+  changes: Changes,
+): void {
   let left = x0
   let right = x1
   let top = y0
@@ -70,7 +78,14 @@ function divide(x: readonly number[], y: readonly number[], x0: number, x1: numb
 }
 
 /** @returns a point on a shortest path, halfway */
-function middle(x: readonly number[], y: readonly number[], x0: number, x1: number, y0: number, y1: number): [number, number] {
+function middle(
+  x: readonly number[],
+  y: readonly number[],
+  x0: number,
+  x1: number,
+  y0: number,
+  y1: number,
+): [number, number] {
   const dmin = x0 - y1
   const dmax = x1 - y0
   const fmid = x0 - y0

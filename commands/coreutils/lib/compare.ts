@@ -55,7 +55,8 @@ export function compareGeneral(a: string, b: string): number {
   const left = read(a)
   const right = read(b)
   if (left === undefined || right === undefined) return left === right ? 0 : left === undefined ? -1 : 1
-  if (Number.isNaN(left) || Number.isNaN(right)) return Number.isNaN(left) && Number.isNaN(right) ? 0 : Number.isNaN(left) ? -1 : 1
+  if (Number.isNaN(left) || Number.isNaN(right))
+    return Number.isNaN(left) && Number.isNaN(right) ? 0 : Number.isNaN(left) ? -1 : 1
   return left < right ? -1 : left > right ? 1 : 0
 }
 
@@ -63,7 +64,13 @@ const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', '
 
 /** Compares months by their first three letters; what is none comes first. */
 export function compareMonth(a: string, b: string): number {
-  const month = (text: string): number => MONTHS.indexOf(text.replace(/^[ \t]+/, '').slice(0, 3).toUpperCase())
+  const month = (text: string): number =>
+    MONTHS.indexOf(
+      text
+        .replace(/^[ \t]+/, '')
+        .slice(0, 3)
+        .toUpperCase(),
+    )
   return Math.sign(month(a) - month(b))
 }
 

@@ -1,5 +1,15 @@
 /** Copying files and trees, for cp, mv and install. */
-import { O_CREAT, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY, S_IFIFO, S_IFMT, S_IFREG, type Stat } from '../../../src/uapi/fs.ts'
+import {
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+  type Stat,
+} from '../../../src/uapi/fs.ts'
 import type { Process } from '../../../src/uapi/process.ts'
 import { quote } from '../../lib/coreutils.ts'
 import { confirm, isDirectory, isLink, statOf, within } from './files.ts'
@@ -20,7 +30,13 @@ export interface CopyOptions {
 }
 
 /** Copies `from` to the name `to`. @returns whether all went well; what did not is told */
-export async function copy(proc: Process, from: string, to: string, options: CopyOptions, top = true): Promise<boolean> {
+export async function copy(
+  proc: Process,
+  from: string,
+  to: string,
+  options: CopyOptions,
+  top = true,
+): Promise<boolean> {
   const follow = options.follow === 'all' || (options.follow === 'command' && top)
   let source: Stat
   try {
@@ -41,7 +57,13 @@ export async function copy(proc: Process, from: string, to: string, options: Cop
     complain(proc, `cannot overwrite directory ${quote(to)} with non-directory`)
     return false
   }
-  if (target !== undefined && target.ino === source.ino && target.dev === source.dev && !options.hard && !options.symbolic) {
+  if (
+    target !== undefined &&
+    target.ino === source.ino &&
+    target.dev === source.dev &&
+    !options.hard &&
+    !options.symbolic
+  ) {
     complain(proc, `${quote(from)} and ${quote(to)} are the same file`)
     return false
   }
@@ -54,7 +76,10 @@ export async function copy(proc: Process, from: string, to: string, options: Cop
     if (options.symbolic || options.hard) {
       if (statOf(proc, to, false) !== undefined) {
         if (!options.force) {
-          complain(proc, `cannot create ${options.hard ? 'hard' : 'symbolic'} link ${quote(to)}${options.hard ? ` to ${quote(from)}` : ''}: File exists`)
+          complain(
+            proc,
+            `cannot create ${options.hard ? 'hard' : 'symbolic'} link ${quote(to)}${options.hard ? ` to ${quote(from)}` : ''}: File exists`,
+          )
           return false
         }
         proc.unlink(to)
@@ -67,7 +92,10 @@ export async function copy(proc: Process, from: string, to: string, options: Cop
     } else if ((source.mode & S_IFMT) === S_IFIFO && options.recursive) proc.mkfifo(to, source.mode & 0o7777)
     else if (!(await copyData(proc, from, to, source, options))) return false
   } catch (error) {
-    complain(proc, `cannot create ${isLink(source) || options.symbolic ? 'symbolic link' : 'regular file'} ${quote(to)}: ${reason(error)}`)
+    complain(
+      proc,
+      `cannot create ${isLink(source) || options.symbolic ? 'symbolic link' : 'regular file'} ${quote(to)}: ${reason(error)}`,
+    )
     return false
   }
   if (options.verbose) proc.stdout.write(`${quote(from)} -> ${quote(to)}\n`)
@@ -85,7 +113,9 @@ async function copyData(proc: Process, from: string, to: string, source: Stat, o
   let output: number
   const existed = statOf(proc, to) !== undefined
   try {
-    output = existed ? proc.open(to, O_WRONLY | O_TRUNC) : proc.open(to, O_WRONLY | O_CREAT | O_EXCL, source.mode & 0o777)
+    output = existed
+      ? proc.open(to, O_WRONLY | O_TRUNC)
+      : proc.open(to, O_WRONLY | O_CREAT | O_EXCL, source.mode & 0o777)
   } catch (error) {
     if (existed && options.force) {
       proc.unlink(to)
@@ -116,7 +146,14 @@ async function copyData(proc: Process, from: string, to: string, source: Stat, o
   return true
 }
 
-async function copyTree(proc: Process, from: string, to: string, source: Stat, target: Stat | undefined, options: CopyOptions): Promise<boolean> {
+async function copyTree(
+  proc: Process,
+  from: string,
+  to: string,
+  source: Stat,
+  target: Stat | undefined,
+  options: CopyOptions,
+): Promise<boolean> {
   if (target !== undefined && !isDirectory(target)) {
     complain(proc, `cannot overwrite non-directory ${quote(to)} with directory ${quote(from)}`)
     return false

@@ -3,8 +3,30 @@ import { timeZone } from './strftime.ts'
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
-const UNITS: Readonly<Record<string, number>> = { sec: 1, second: 1, min: 60, minute: 60, hour: 3600, day: 86_400, week: 604_800, fortnight: 1_209_600 }
-const ORDINALS: Readonly<Record<string, number>> = { last: -1, this: 0, next: 1, first: 1, third: 3, fourth: 4, fifth: 5, sixth: 6, seventh: 7, eighth: 8, ninth: 9, tenth: 10 }
+const UNITS: Readonly<Record<string, number>> = {
+  sec: 1,
+  second: 1,
+  min: 60,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 604_800,
+  fortnight: 1_209_600,
+}
+const ORDINALS: Readonly<Record<string, number>> = {
+  last: -1,
+  this: 0,
+  next: 1,
+  first: 1,
+  third: 3,
+  fourth: 4,
+  fifth: 5,
+  sixth: 6,
+  seventh: 7,
+  eighth: 8,
+  ninth: 9,
+  tenth: 10,
+}
 
 /**
  * @param now ns since the epoch  @param tz value of TZ
@@ -41,7 +63,8 @@ export function parseDate(text: string, now: number, tz: string): number | undef
     } else if ((match = take(/^(\d{1,2})\/(\d{1,2})(?:\/(\d{2,4}))?(?=$|[\s,])/)) !== null) {
       month = Number(match[1]) - 1
       day = Number(match[2])
-      if (match[3] !== undefined) year = match[3].length > 2 ? Number(match[3]) : Number(match[3]) + (Number(match[3]) < 69 ? 2000 : 1900)
+      if (match[3] !== undefined)
+        year = match[3].length > 2 ? Number(match[3]) : Number(match[3]) + (Number(match[3]) < 69 ? 2000 : 1900)
       dated = true
     } else if ((match = take(/^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(am|pm)?(?=$|[\s,z+-])/)) !== null) {
       let hour = Number(match[1])
@@ -54,7 +77,11 @@ export function parseDate(text: string, now: number, tz: string): number | undef
     } else if ((match = take(/^(?:utc|gmt|z)(?=$|[\s,])/)) !== null) offset = 0
     else if (seconds !== undefined && (match = take(/^([+-])(\d{2}):?(\d{2})(?=$|[\s,])/)) !== null) {
       offset = (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 3600 + Number(match[3]) * 60)
-    } else if ((match = take(/^(?:(\d{1,2})\s+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?:\s+(\d{1,2})(?=$|[\s,]))?(?:,?\s+(\d{4})(?=$|[\s,]))?/)) !== null) {
+    } else if (
+      (match = take(
+        /^(?:(\d{1,2})\s+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?:\s+(\d{1,2})(?=$|[\s,]))?(?:,?\s+(\d{4})(?=$|[\s,]))?/,
+      )) !== null
+    ) {
       month = MONTHS.indexOf(match[2]!)
       day = Number(match[1] ?? match[3] ?? 1)
       if (match[4] !== undefined) year = Number(match[4])
@@ -66,9 +93,15 @@ export function parseDate(text: string, now: number, tz: string): number | undef
       if (match[1] === 'noon') seconds = 43_200
     } else if ((match = take(/^(?:(last|this|next)\s+)?(sun|mon|tue|wed|thu|fri|sat)[a-z]*(?=$|[\s,])/)) !== null) {
       weekday = { day: DAYS.indexOf(match[2]!), ordinal: match[1] === undefined ? 0 : ORDINALS[match[1]]! }
-    } else if ((match = take(/^([+-]?\s*\d+|last|this|next|first|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|an?)?\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?(?=$|[\s,+-])/)) !== null) {
+    } else if (
+      (match = take(
+        /^([+-]?\s*\d+|last|this|next|first|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|an?)?\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?(?=$|[\s,+-])/,
+      )) !== null
+    ) {
       const word = match[1]?.replace(/\s/g, '')
-      const count = (word === undefined || /^an?$/.test(word) ? 1 : (ORDINALS[word] ?? Number(word))) * (match[3] === undefined ? 1 : -1)
+      const count =
+        (word === undefined || /^an?$/.test(word) ? 1 : (ORDINALS[word] ?? Number(word))) *
+        (match[3] === undefined ? 1 : -1)
       if (match[2] === 'month') months += count
       else if (match[2] === 'year') months += count * 12
       else shift += count * UNITS[match[2]!]!

@@ -5,7 +5,11 @@
  * @param style `ansi`: those of $'…'; `echo`: those of echo -e and %b, where \c ends the output and octal is \0nnn
  * @returns the text, and whether \c was met
  */
-export function unescape(text: string, style: 'ansi' | 'echo' | 'printf', utf8: boolean): { text: string; stop: boolean } {
+export function unescapeText(
+  text: string,
+  style: 'ansi' | 'echo' | 'printf',
+  utf8: boolean,
+): { text: string; stop: boolean } {
   if (!text.includes('\\')) return { text, stop: false }
   let out = ''
   for (let i = 0; i < text.length; i++) {
@@ -101,9 +105,13 @@ export function unescape(text: string, style: 'ansi' | 'echo' | 'printf', utf8: 
 /** @returns the bytes of \u and \U: UTF-8, or the escape itself in a locale that has no such character */
 function codePoint(point: number, utf8: boolean): string {
   if (point < 0x80) return String.fromCharCode(point)
-  if (!utf8) return point > 0xffff ? `\\U${point.toString(16).toUpperCase().padStart(8, '0')}` : `\\u${point.toString(16).toUpperCase().padStart(4, '0')}`
+  if (!utf8)
+    return point > 0xffff
+      ? `\\U${point.toString(16).toUpperCase().padStart(8, '0')}`
+      : `\\u${point.toString(16).toUpperCase().padStart(4, '0')}`
   if (point < 0x800) return String.fromCharCode(0xc0 | (point >> 6), 0x80 | (point & 0x3f))
-  if (point < 0x10000) return String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f))
+  if (point < 0x10000)
+    return String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f))
   return String.fromCharCode(
     0xf0 | (point >> 18),
     0x80 | ((point >> 12) & 0x3f),

@@ -1,6 +1,6 @@
 /** The frame of the utilities that read files, or standard input, line by line and write lines. */
 import type { Process } from '../../../src/uapi/process.ts'
-import { closeInput, complain, LineReader, openInput, reason, Writer } from './io.ts'
+import { closeInput, complain, LineReader, openInput, reason, type Writer } from './io.ts'
 
 /**
  * Calls `line` for each line of the files.

@@ -1,5 +1,5 @@
 /** The format language of printf(1), for the builtin and the program, over byte strings. */
-import { unescape } from './escape.ts'
+import { unescapeText } from './escape.ts'
 import { strftime } from './strftime.ts'
 
 /** What a conversion needs of its surroundings. */
@@ -36,7 +36,8 @@ export function format(spec: string, args: readonly string[], env: FormatEnviron
   return { text: out, stop: false }
 }
 
-const CONVERSION = /^%([-+ #0']*)(\*|-?\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|q|j|z|t)?([a-zA-Z%]|\([^)]*\)T)?/
+const CONVERSION =
+  /^%([-+ #0']*)(\*|-?\d+)?(?:\.(\*|-?\d*))?(?:(?:hh|h|ll|l|L|q|j|z|t)(?=[a-zA-Z]))?([a-zA-Z%]|\([^)]*\)T)?/
 
 class Pass {
   next: number
@@ -63,13 +64,15 @@ class Pass {
       const c = spec[i]!
       if (c === '\\') {
         // an escape, as long as it may be
-        const escape = /^\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|[0-7]{1,3}|c|[^]?)/.exec(spec.slice(i))![0]
-        if (escape === '\\c') {
+        const sequence = /^\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|[0-7]{1,3}|c|[\s\S]?)/.exec(
+          spec.slice(i),
+        )![0]
+        if (sequence === '\\c') {
           this.stop = true
           break
         }
-        out += unescape(escape, 'printf', this.env.utf8).text
-        i += escape.length
+        out += unescapeText(sequence, 'printf', this.env.utf8).text
+        i += sequence.length
         continue
       }
       if (c !== '%') {
@@ -97,7 +100,12 @@ class Pass {
       flags += '-'
       width = -width
     }
-    let precision = match[3] === undefined ? undefined : match[3] === '*' ? this.integer(this.argument() ?? '0') : Number(match[3] === '' ? 0 : match[3])
+    let precision =
+      match[3] === undefined
+        ? undefined
+        : match[3] === '*'
+          ? this.integer(this.argument() ?? '0')
+          : Number(match[3] === '' ? 0 : match[3])
     if (precision !== undefined && precision < 0) precision = undefined
     const pad = (text: string): string => this.pad(text, flags.replace('0', ''), width)
     switch (conversion) {
@@ -137,7 +145,8 @@ class Pass {
       case 'n':
         return ''
       default:
-        if (conversion.endsWith('T') && conversion.startsWith('(') && this.env.clock !== undefined) return pad(this.time(conversion.slice(1, -2)))
+        if (conversion.endsWith('T') && conversion.startsWith('(') && this.env.clock !== undefined)
+          return pad(this.time(conversion.slice(1, -2)))
         throw new FormatError(`\`${conversion[0]}': invalid format character`)
     }
   }
@@ -206,7 +215,8 @@ class Pass {
   private double(argument: string | undefined): number {
     if (argument === undefined || argument === '') return 0
     if (argument[0] === '"' || argument[0] === "'") return this.character(argument.slice(1))
-    const match = /^[ \t\n\v\f\r]*([+-]?)(inf(?:inity)?|nan|0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)/i.exec(argument)
+    const match =
+      /^[ \t\n\v\f\r]*([+-]?)(inf(?:inity)?|nan|0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)/i.exec(argument)
     if (match === null) {
       this.env.complain(this.env.invalid(argument))
       return 0
@@ -217,7 +227,13 @@ class Pass {
     return match[1] === '-' ? -value : value
   }
 
-  private number(conversion: string, value: bigint, flags: string, width: number, precision: number | undefined): string {
+  private number(
+    conversion: string,
+    value: bigint,
+    flags: string,
+    width: number,
+    precision: number | undefined,
+  ): string {
     const signed = conversion === 'd' || conversion === 'i'
     let n = signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)
     let sign = ''
@@ -228,7 +244,8 @@ class Pass {
       } else if (flags.includes('+')) sign = '+'
       else if (flags.includes(' ')) sign = ' '
     }
-    let digits = conversion === 'o' ? n.toString(8) : conversion === 'x' || conversion === 'X' ? n.toString(16) : n.toString()
+    let digits =
+      conversion === 'o' ? n.toString(8) : conversion === 'x' || conversion === 'X' ? n.toString(16) : n.toString()
     if (conversion === 'X') digits = digits.toUpperCase()
     if (precision !== undefined) digits = precision === 0 && n === 0n ? '' : digits.padStart(precision, '0')
     if (flags.includes('#') && n !== 0n) {
@@ -243,7 +260,13 @@ class Pass {
     return this.pad(sign + digits, flags, width)
   }
 
-  private float(conversion: string, value: number, flags: string, width: number, precision: number | undefined): string {
+  private float(
+    conversion: string,
+    value: number,
+    flags: string,
+    width: number,
+    precision: number | undefined,
+  ): string {
     const negative = value < 0 || Object.is(value, -0)
     const sign = negative ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : ''
     const n = Math.abs(value)
@@ -261,7 +284,8 @@ export function formatFloat(n: number, conversion: string, precision: number | u
   const digits = precision ?? 6
   switch (conversion) {
     case 'f': {
-      const fixed = n < 1e21 ? n.toFixed(Math.min(digits, 100)) : `${BigInt(n)}${digits > 0 ? `.${'0'.repeat(digits)}` : ''}`
+      const fixed =
+        n < 1e21 ? n.toFixed(Math.min(digits, 100)) : `${BigInt(n)}${digits > 0 ? `.${'0'.repeat(digits)}` : ''}`
       return alternate && digits === 0 ? `${fixed}.` : fixed
     }
     case 'e':
@@ -270,7 +294,10 @@ export function formatFloat(n: number, conversion: string, precision: number | u
       const significant = digits === 0 ? 1 : digits
       if (n === 0) return '0'
       const e = Number(n.toExponential(significant - 1).split('e')[1])
-      let text = e < -4 || e >= significant ? exponent(n.toExponential(significant - 1)) : n.toFixed(Math.max(0, significant - 1 - e))
+      let text =
+        e < -4 || e >= significant
+          ? exponent(n.toExponential(significant - 1))
+          : n.toFixed(Math.max(0, significant - 1 - e))
       if (!alternate && text.includes('.')) text = text.replace(/\.?0+(?=e|$)/, '')
       return text
     }
@@ -308,5 +335,5 @@ function hexFloat(n: number, precision: number | undefined): string {
 
 /** The escapes of %b: those of echo -e, and octal also without the leading 0. */
 function unescapeB(text: string, utf8: boolean): { text: string; stop: boolean } {
-  return unescape(text.replace(/\\([1-7][0-7]{0,2})/g, '\\0$1'), 'echo', utf8)
+  return unescapeText(text.replace(/\\([1-7][0-7]{0,2})/g, '\\0$1'), 'echo', utf8)
 }

@@ -127,6 +127,7 @@ export function complain(proc: Process, message: string): number {
 /** @returns a name as it is where it can be read, else in quotes: `quoteaf`'s shell-escape style is for names with blanks */
 export function quoteName(name: string): string {
   if (!/[^A-Za-z0-9_./:@%+,=-]/.test(name) && name !== '') return name
-  if (!/[\x00-\x1f\x7f-\uffff]/.test(name)) return name.includes("'") ? `"${name.replace(/["$`\\]/g, '\\$&')}"` : `'${name}'`
+  if (!/[\x00-\x1f\x7f-\uffff]/.test(name))
+    return name.includes("'") ? `"${name.replace(/["$`\\]/g, '\\$&')}"` : `'${name}'`
   return `'${name}'`
 }

@@ -4,13 +4,31 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '.
 /** @returns the ten characters of `ls -l` */
 export function modeText(mode: number): string {
   const type = mode & S_IFMT
-  const letter = type === S_IFDIR ? 'd' : type === S_IFLNK ? 'l' : type === S_IFCHR ? 'c' : type === S_IFBLK ? 'b' : type === S_IFIFO ? 'p' : type === S_IFSOCK ? 's' : '-'
+  const letter =
+    type === S_IFDIR
+      ? 'd'
+      : type === S_IFLNK
+        ? 'l'
+        : type === S_IFCHR
+          ? 'c'
+          : type === S_IFBLK
+            ? 'b'
+            : type === S_IFIFO
+              ? 'p'
+              : type === S_IFSOCK
+                ? 's'
+                : '-'
   const bits = (shift: number, special: boolean, on: string, off: string): string => {
     const rwx = (mode >> shift) & 7
     const x = rwx & 1
     return `${rwx & 4 ? 'r' : '-'}${rwx & 2 ? 'w' : '-'}${special ? (x ? on : off) : x ? 'x' : '-'}`
   }
-  return letter + bits(6, (mode & 0o4000) !== 0, 's', 'S') + bits(3, (mode & 0o2000) !== 0, 's', 'S') + bits(0, (mode & 0o1000) !== 0, 't', 'T')
+  return (
+    letter +
+    bits(6, (mode & 0o4000) !== 0, 's', 'S') +
+    bits(3, (mode & 0o2000) !== 0, 's', 'S') +
+    bits(0, (mode & 0o1000) !== 0, 't', 'T')
+  )
 }
 
 /**

@@ -52,7 +52,11 @@ export function readOptions<K extends string>(
   about: About,
   argv: readonly string[] = proc.argv,
 ): Options<K> | number {
-  const all: Option<K | 'help' | 'version'>[] = [...options, { key: 'help', long: 'help' }, { key: 'version', long: 'version' }]
+  const all: Option<K | 'help' | 'version'>[] = [
+    ...options,
+    { key: 'help', long: 'help' },
+    { key: 'version', long: 'version' },
+  ]
   const opts = new Getopt<K | 'help' | 'version'>(argv, all, about.stopEarly === true)
   const list: { key: K; value: string | undefined }[] = []
   const name = (proc.argv[0] ?? '').replace(/^.*\//, '')

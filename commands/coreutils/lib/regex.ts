@@ -28,8 +28,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   W: '\\W',
   s: '[ \\t\\n\\v\\f\\r]',
   S: '[^ \\t\\n\\v\\f\\r]',
-  '`': '(?<![^])',
-  "'": '(?![^])',
+  '`': '(?<![sS])',
+  "'": '(?![sS])',
 }
 
 const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g
@@ -103,7 +103,8 @@ class Translator {
           if (Number(next) > this.groups) throw new RegexError('Invalid back reference')
           push(`(?:\\${next})`)
         } else if (ESCAPES[next] !== undefined) push(ESCAPES[next]!)
-        else if (this.controls && 'nfrtvad'.includes(next)) push(next === 'a' ? '\\x07' : next === 'd' ? 'd' : `\\${next}`)
+        else if (this.controls && 'nfrtvad'.includes(next))
+          push(next === 'a' ? '\\x07' : next === 'd' ? 'd' : `\\${next}`)
         else push(quoteText(next))
         continue
       }
@@ -115,7 +116,7 @@ class Translator {
       }
       if (c === '.') {
         push('[^\\n]')
-        if (this.multiline || this.controls) out = `${out.slice(0, item)}[^]`
+        if (this.multiline || this.controls) out = `${out.slice(0, item)}[sS]`
         continue
       }
       if (c === '*') {
@@ -132,7 +133,7 @@ class Translator {
       if (c === '$') {
         const rest = pattern.slice(i + 1)
         if (this.extended || rest === '' || rest.startsWith('\\)') || rest.startsWith('\\|')) {
-          out += this.multiline ? '$' : '(?![^])'
+          out += this.multiline ? '$' : '(?![sS])'
           item = -1
         } else push('\\$')
         continue
@@ -190,7 +191,10 @@ class Translator {
         break
       case '{': {
         const match = (this.extended ? /^(\d*)(,?)(\d*)\}/ : /^(\d*)(,?)(\d*)\\\}/).exec(this.pattern.slice(i + 1))
-        if (match === null) throw new RegexError(this.pattern.slice(i + 1).includes('}') ? 'Invalid content of \\{\\}' : 'Unmatched { or \\{')
+        if (match === null)
+          throw new RegexError(
+            this.pattern.slice(i + 1).includes('}') ? 'Invalid content of \\{\\}' : 'Unmatched { or \\{',
+          )
         const low = match[1] === '' ? 0 : Number(match[1])
         const high = match[2] === '' ? low : match[3] === '' ? undefined : Number(match[3])
         if (high !== undefined && high < low) throw new RegexError('Invalid content of \\{\\}')
@@ -267,7 +271,7 @@ class Translator {
       body += quoteClass(low)
     }
     if (negated && !this.multiline && !this.controls) body += '\\n'
-    return { text: body === '' ? (negated ? '[^]' : '[]') : negated ? `[^${body}]` : `[${body}]`, at: i }
+    return { text: body === '' ? (negated ? '[sS]' : '[]') : negated ? `[^${body}]` : `[${body}]`, at: i }
   }
 }
 
@@ -292,8 +296,9 @@ export class Regex {
   constructor(source: string, flags: string) {
     this.source = source
     this.regex = new RegExp(source, `g${flags}`)
-    const plain = source.replace(/\\[^]|\[(?:\\[^]|[^\]\\])*\]/g, '')
-    if (plain.includes('|') && !/\(\?|\$|\\b/.test(plain) && !/\\[bB]|\(\?/.test(source)) this.whole = new RegExp(`(?:${source})(?![^])`, `y${flags}`)
+    const plain = source.replace(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g, '')
+    if (plain.includes('|') && !/\(\?|\$|\\b/.test(plain) && !/\\[bB]|\(\?/.test(source))
+      this.whole = new RegExp(`(?:${source})(?![sS])`, `y${flags}`)
   }
 
   test(text: string): boolean {
@@ -343,7 +348,10 @@ export function regexSource(pattern: string, options: RegexOptions): string {
 
 /** Joins expressions: one matches where any of them does. @throws RegexError */
 export function anyOf(sources: readonly string[], ignoreCase: boolean): Regex {
-  return build(sources.length === 1 ? sources[0]! : sources.map(source => `(?:${source})`).join('|'), ignoreCase ? 'i' : '')
+  return build(
+    sources.length === 1 ? sources[0]! : sources.map(source => `(?:${source})`).join('|'),
+    ignoreCase ? 'i' : '',
+  )
 }
 
 const cache = new Map<string, RegExp>()
@@ -354,7 +362,12 @@ export function toJsRegex(pattern: string, ignoreCase: boolean): RegExp {
   let regex = cache.get(key)
   if (regex === undefined) {
     try {
-      regex = new RegExp(new Translator(pattern, { extended: true, multiline: false, controls: false }).translate().replaceAll('[^\\n]', '[^]'), ignoreCase ? 'i' : '')
+      regex = new RegExp(
+        new Translator(pattern, { extended: true, multiline: false, controls: false })
+          .translate()
+          .replaceAll('[^\\n]', '[sS]'),
+        ignoreCase ? 'i' : '',
+      )
     } catch (error) {
       if (error instanceof RegexError) throw new SyntaxError(error.message)
       throw error

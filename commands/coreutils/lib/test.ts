@@ -1,6 +1,16 @@
 /** test(1): the expression language of `test` and `[`, for the builtin and the program, and the tests of files. */
 import { isSysError } from '../../../src/uapi/errno.ts'
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, type Stat } from '../../../src/uapi/fs.ts'
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  type Stat,
+} from '../../../src/uapi/fs.ts'
 import type { Process } from '../../../src/uapi/process.ts'
 
 function statOf(proc: Process, path: string, follow: boolean): Stat | undefined {
@@ -245,7 +255,14 @@ class Expression {
       this.pos += 2
       return this.env.unary(word, args[this.pos - 1]!)
     }
-    if (operator !== undefined && operator.startsWith('-') && operator !== '-a' && operator !== '-o' && this.pos + 2 < args.length && !this.isUnary(word)) {
+    if (
+      operator !== undefined &&
+      operator.startsWith('-') &&
+      operator !== '-a' &&
+      operator !== '-o' &&
+      this.pos + 2 < args.length &&
+      !this.isUnary(word)
+    ) {
       throw new TestError(this.env.binaryExpected(operator))
     }
     this.pos++

@@ -98,8 +98,9 @@ export class SedParser {
   /** The end: all blocks closed, all labels there. @throws SedError */
   finish(): readonly Command[] {
     const open = this.blocks[this.blocks.length - 1]
-    if (open !== undefined) throw new SedError('unmatched `{\'', open.expression, 0)
-    if (this.pendingText !== undefined) throw new SedError('expected \\ after `a\', `c\' or `i\'', this.expression, this.text.length)
+    if (open !== undefined) throw new SedError("unmatched `{'", open.expression, 0)
+    if (this.pendingText !== undefined)
+      throw new SedError("expected \\ after `a', `c' or `i'", this.expression, this.text.length)
     this.commands.forEach(command => {
       if (!'btT'.includes(command.name)) return
       if (command.text === '') command.target = this.commands.length
@@ -149,7 +150,7 @@ export class SedParser {
       let delimiter = c
       if (c === '\\') {
         delimiter = text[++this.pos] ?? ''
-        if (delimiter === '' || delimiter === '\n' || delimiter === '\\') this.fail('unexpected `,\'')
+        if (delimiter === '' || delimiter === '\n' || delimiter === '\\') this.fail("unexpected `,'")
       }
       this.pos++
       const pattern = this.delimited(delimiter, true)
@@ -246,14 +247,27 @@ export class SedParser {
     const name = text[this.pos]
     if (name === undefined) this.fail(first === undefined && !negated ? 'missing command' : 'missing command')
     this.pos++
-    const base = { name, first, second, negated, text: '', number: undefined, substitution: undefined, map: undefined, target: -1, active: false, endLine: 0 }
+    const base = {
+      name,
+      first,
+      second,
+      negated,
+      text: '',
+      number: undefined,
+      substitution: undefined,
+      map: undefined,
+      target: -1,
+      active: false,
+      endLine: 0,
+    }
     const one = (): void => {
       if (second !== undefined) this.fail('command only uses one address')
     }
     switch (name) {
       case '#':
-        if (first !== undefined) this.fail('comments don\'t accept any addresses')
-        if (start === 0 && this.expression === 1 && /^#n(?:\n|$)/.test(text)) this.commands.push({ ...base, name: '#n' })
+        if (first !== undefined) this.fail("comments don't accept any addresses")
+        if (start === 0 && this.expression === 1 && /^#n(?:\n|$)/.test(text))
+          this.commands.push({ ...base, name: '#n' })
         this.toLineEnd()
         return
       case '{':
@@ -261,7 +275,7 @@ export class SedParser {
         this.commands.push(base)
         return
       case '}': {
-        if (first !== undefined) this.fail('} doesn\'t want any addresses')
+        if (first !== undefined) this.fail("} doesn't want any addresses")
         const block = this.blocks.pop()
         if (block === undefined) this.fail("unexpected `}'")
         this.commands[block.index]!.target = this.commands.length
@@ -269,7 +283,7 @@ export class SedParser {
         return
       }
       case ':': {
-        if (first !== undefined) this.fail(': doesn\'t want any addresses')
+        if (first !== undefined) this.fail(": doesn't want any addresses")
         this.blanks()
         const label = /^[^\s;]*/.exec(text.slice(this.pos))![0]
         this.pos += label.length
@@ -294,7 +308,7 @@ export class SedParser {
         if (this.pos >= text.length) {
           const command: Command = { ...base }
           this.commands.push(command)
-          this.fail('expected \\ after `a\', `c\' or `i\'')
+          this.fail("expected \\ after `a', `c' or `i'")
         }
         if (text[this.pos] === '\\') {
           this.pos++
@@ -457,7 +471,8 @@ export class SedParser {
     const regex = this.regex(pattern, ignoreCase, multiline)
     const groups = (pattern.match(this.options.extended ? /(?<!\\)\(/g : /\\\(/g) ?? []).length
     for (const piece of pieces) {
-      if (piece.kind === 'group' && piece.group > groups && regex !== undefined) this.fail(`invalid reference \\${piece.group} on \`s' command's RHS`)
+      if (piece.kind === 'group' && piece.group > groups && regex !== undefined)
+        this.fail(`invalid reference \\${piece.group} on \`s' command's RHS`)
     }
     return { regex, replacement: pieces, global, print, nth, evaluate, file }
   }

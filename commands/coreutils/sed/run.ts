@@ -38,7 +38,12 @@ class Input {
   /** told when a file begins and ends, for -i */
   readonly onFile: (name: string, begins: boolean) => Promise<void>
 
-  constructor(proc: Process, names: readonly string[], options: RunOptions, onFile: (name: string, begins: boolean) => Promise<void>) {
+  constructor(
+    proc: Process,
+    names: readonly string[],
+    options: RunOptions,
+    onFile: (name: string, begins: boolean) => Promise<void>,
+  ) {
     this.proc = proc
     this.names = names
     this.options = options
@@ -71,7 +76,9 @@ class Input {
         const text = await this.reader.next()
         if (text !== undefined) return { text, terminated: this.reader.terminated, file: this.index }
       } catch (error) {
-        this.proc.stderr.write(`${this.options.program}: couldn't ${reason(error) === 'Is a directory' ? `edit ${this.names[this.index]}: not a regular file` : `read ${this.names[this.index]}`}\n`)
+        this.proc.stderr.write(
+          `${this.options.program}: couldn't ${reason(error) === 'Is a directory' ? `edit ${this.names[this.index]}: not a regular file` : `read ${this.names[this.index]}`}\n`,
+        )
         this.status = EXIT_BAD_INPUT
       }
       closeInput(this.proc, this.fd)
@@ -302,7 +309,9 @@ export class Sed {
       case 'last':
         return this.input.isLast()
       case 'step':
-        return address.step <= 0 ? this.line === address.first : this.line >= address.first && (this.line - address.first) % address.step === 0
+        return address.step <= 0
+          ? this.line === address.first
+          : this.line >= address.first && (this.line - address.first) % address.step === 0
       case 'regex':
         return this.test(address.regex)
       default:
@@ -362,7 +371,9 @@ export class Sed {
     }
   }
 
-  private async cycle(): Promise<{ kind: 'next' | 'delete' | 'restart' } | { kind: 'quit'; status: number; print: boolean }> {
+  private async cycle(): Promise<
+    { kind: 'next' | 'delete' | 'restart' } | { kind: 'quit'; status: number; print: boolean }
+  > {
     this.substituted = false
     const { commands } = this
     for (let i = 0; i < commands.length; i++) {
@@ -626,7 +637,16 @@ function build(pieces: readonly Piece[], groups: readonly (string | undefined)[]
 
 /** The l command: what does not print as escapes, lines folded. */
 function visible(text: string, width: number): string {
-  const named: Readonly<Record<string, string>> = { '\\': '\\\\', '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v' }
+  const named: Readonly<Record<string, string>> = {
+    '\\': '\\\\',
+    '\x07': '\\a',
+    '\b': '\\b',
+    '\f': '\\f',
+    '\n': '\\n',
+    '\r': '\\r',
+    '\t': '\\t',
+    '\v': '\\v',
+  }
   let out = ''
   let column = 0
   for (const c of text) {

@@ -138,11 +138,13 @@ export const vxlan: LinkKindOf<VxlanData> = {
         if (id === undefined || id >= VXLAN_N_VID) invarg('invalid id', word)
         data.id = id
       } else if (args.matches('group')) {
+        checkOneEnd(daddr)
         const word = args.next()
         once.check('group', word)
         daddr = getAddr(word, saddr?.family)
         if (!isMulticast(daddr)) invarg('invalid group address', word)
       } else if (args.matches('remote')) {
+        checkOneEnd(daddr)
         const word = args.next()
         once.check('remote', word)
         daddr = getAddr(word, saddr?.family)
@@ -151,7 +153,7 @@ export const vxlan: LinkKindOf<VxlanData> = {
         const word = args.next()
         once.check('local', word)
         saddr = getAddr(word, daddr?.family)
-        if (isMulticast(saddr) || isUnspecified(saddr)) invarg('invalid local address', word)
+        if (isMulticast(saddr)) invarg('invalid local address', word)
       } else if (args.matches('dev')) {
         const word = args.next()
         once.check('dev', word)
@@ -229,6 +231,12 @@ export const vxlan: LinkKindOf<VxlanData> = {
   print(ctx, out, data) {
     printVxlan(ctx, out, data)
   },
+}
+
+/** `group` and `remote` are the same attribute. */
+function checkOneEnd(daddr: InetPrefix | undefined): void {
+  if (daddr !== undefined && !isUnspecified(daddr))
+    throw new CommandFailure('vxlan: both group and remote cannot be specified\n', 1)
 }
 
 /** Complaints about options that do not go together; only for new devices. */

@@ -80,9 +80,15 @@ export function brFdbAdd(dev: NetDevice, msg: NeighMessage, extack: NetlinkExtAc
   const { lladdr, vlan: vid = 0 } = msg.attrs
   const place = placeOf(dev)
   if (lladdr === undefined || place === undefined) return -Errno.EINVAL
-  if ((msg.state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE)) === 0) return -Errno.EINVAL
-  if (isZeroEtherAddr(lladdr)) return -Errno.EINVAL
-  if (vid !== 0 && place.vlans?.find(vid)?.usable !== true) return -Errno.EINVAL
+  const invalid = (text: string): number => {
+    dev.net.kernel.log.print(6, `bridge: ${text}`)
+    return -Errno.EINVAL
+  }
+  if ((msg.state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE)) === 0)
+    return invalid(`RTM_NEWNEIGH with invalid state 0x${msg.state.toString(16)}`)
+  if (isZeroEtherAddr(lladdr)) return invalid('RTM_NEWNEIGH with invalid ether address')
+  if (vid !== 0 && place.vlans?.find(vid)?.usable !== true)
+    return invalid(`RTM_NEWNEIGH with unconfigured vlan ${vid} on ${dev.name}`)
   const rc = addOne(place, lladdr, msg, vid, extack)
   if (rc < 0 || vid !== 0) return rc
   for (const each of usableVids(place.vlans)) {
@@ -99,7 +105,10 @@ export function brFdbDel(dev: NetDevice, msg: NeighMessage): number {
   if (lladdr === undefined || place === undefined) return -Errno.EINVAL
   const { br, port, vlans } = place
   if (vid !== 0) {
-    if (vlans?.find(vid) === undefined) return -Errno.EINVAL
+    if (vlans?.find(vid) === undefined) {
+      dev.net.kernel.log.print(6, `bridge: RTM_DELNEIGH with unconfigured vlan ${vid} on ${dev.name}`)
+      return -Errno.EINVAL
+    }
     return fdbDeleteEntry(br, port, lladdr, vid)
   }
   let rc = fdbDeleteEntry(br, port, lladdr, 0)

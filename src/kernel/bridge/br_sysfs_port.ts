@@ -30,7 +30,7 @@ function backup(port: NetBridgePort): BrAttribute {
     {
       kind: 'file',
       mode: 0o644,
-      read: () => `${port.backupPort?.dev.name ?? ''}\n`,
+      read: () => (port.backupPort === undefined ? '' : `${port.backupPort.dev.name}\n`),
       write(data) {
         const name = data.trim()
         const dev = name === '' ? undefined : port.dev.net.devByName(name)

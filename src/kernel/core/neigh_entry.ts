@@ -13,7 +13,7 @@ import {
   NUD_STALE,
   RTN_UNICAST,
 } from '../../uapi/rtnetlink.ts'
-import { Timer } from './clock.ts'
+import type { Timer } from './clock.ts'
 import { timerHandler } from './neigh_nud.ts'
 import type { NeighParms } from './neigh_parms.ts'
 import type { PneighEntry } from './neigh_proxy.ts'
@@ -22,6 +22,7 @@ import type { NetDevice } from './net_device.ts'
 import type { Net } from './net_namespace.ts'
 import type { NetlinkExtAck } from './rtnetlink.ts'
 import { type SkBuff, SkbQueue } from './skbuff.ts'
+import { softirqTimer } from './softirq_timer.ts'
 
 /** States with a timer. */
 export const NUD_IN_TIMER = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE
@@ -173,7 +174,7 @@ export class Neighbour {
     const now = tbl.kernel.clock.now
     this.used = this.updated = now
     this.confirmed = now
-    this.timer = new Timer(() => timerHandler(this))
+    this.timer = softirqTimer(tbl.kernel, () => timerHandler(this))
   }
 
   get net(): Net {

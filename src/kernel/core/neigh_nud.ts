@@ -122,7 +122,6 @@ export function timerHandler(n: Neighbour): void {
     if ((n.nudState & (NUD_INCOMPLETE | NUD_PROBE)) !== 0) probe(n)
   }
   if (notify) neighNotify(n, false)
-  kernel.softirq.flush()
 }
 
 /** A reachable entry: still confirmed, in use (then it is to be probed soon), or stale. @returns when to look again */

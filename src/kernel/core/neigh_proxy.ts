@@ -107,7 +107,7 @@ export function pneighEnqueue(tbl: NeighTable, parms: NeighParms, skb: SkBuff): 
 
 /** Used by NeighTable: answers the requests whose time has come (neigh_proxy_process). */
 export function proxyProcess(tbl: NeighTable): void {
-  const { clock, softirq } = tbl.kernel
+  const { clock } = tbl.kernel
   const waiting = tbl.proxies.queue
   const now = clock.now
   tbl.proxies.queue = waiting.filter(item => item.due > now)
@@ -118,7 +118,6 @@ export function proxyProcess(tbl: NeighTable): void {
     else skb.free('neigh_proxy_process')
   }
   armProxy(tbl)
-  softirq.flush()
 }
 
 function armProxy(tbl: NeighTable): void {

@@ -5,7 +5,7 @@
 import { Errno } from '../../uapi/errno.ts'
 import { NTF_EXT_LEARNED, NUD_FAILED, NUD_NOARP, NUD_NONE, NUD_PERMANENT } from '../../uapi/rtnetlink.ts'
 import type { Kernel } from '../kernel.ts'
-import { NSEC_PER_SEC, TICK_NSEC, Timer } from './clock.ts'
+import { NSEC_PER_SEC, TICK_NSEC, type Timer } from './clock.ts'
 import {
   foldKey,
   NEIGH_OUTPUT_BLACKHOLE,
@@ -28,6 +28,7 @@ import {
 import { NeighProxies, proxyIfdown, proxyProcess } from './neigh_proxy.ts'
 import { neighNotify } from './neighbour_rtnl.ts'
 import type { NetDevice } from './net_device.ts'
+import { softirqTimer } from './softirq_timer.ts'
 
 /** How many entries may exist before the collector thinks about it, works hard, refuses. */
 const GC_THRESH1 = 128
@@ -58,18 +59,21 @@ export class NeighTable {
   private buckets: (Neighbour | null)[] = new Array<Neighbour | null>(8).fill(null)
   private first: Neighbour | null = null
   private last: Neighbour | null = null
-  private readonly gcTimer = new Timer(() => this.periodicWork())
+  private readonly gcTimer: Timer
   /** entries that the kernel keeps resolved */
   readonly managed = new Set<Neighbour>()
-  private readonly managedTimer = new Timer(() => this.managedWork())
+  private readonly managedTimer: Timer
   readonly proxies = new NeighProxies()
-  readonly proxyTimer = new Timer(() => proxyProcess(this))
+  readonly proxyTimer: Timer
   private overflowLogged = Number.NEGATIVE_INFINITY
 
   /** Makes a kernel's table of a family and registers it (neigh_table_init). */
   constructor(kernel: Kernel, ops: NeighTableOps) {
     this.kernel = kernel
     this.ops = ops
+    this.gcTimer = softirqTimer(kernel, () => this.periodicWork())
+    this.managedTimer = softirqTimer(kernel, () => this.managedWork())
+    this.proxyTimer = softirqTimer(kernel, () => proxyProcess(this))
     this.parms = new NeighParms(this, undefined, neighParmsDefaults(ops.parms))
     this.parmsList = [this.parms]
     neighTables(kernel).set(ops.family, this)
@@ -255,7 +259,6 @@ export class NeighTable {
   private managedWork(): void {
     for (const n of [...this.managed]) eventSend(n, null, false)
     if (this.managed.size > 0) this.armManaged()
-    this.kernel.softirq.flush()
   }
 }
 

@@ -142,6 +142,8 @@ export abstract class Sock implements Socket, SkbOwner {
   readonly ino: number
   readonly wq = new WaitQueue()
   readonly cred: Cred
+  /** the kernel's own: no process holds it, and it does not keep its namespace alive */
+  readonly kern: boolean
   /** name of its protocol (`proto.name`), such as `UDP` */
   readonly protoName: string
   /** ns; 0 for ever */
@@ -189,7 +191,8 @@ export abstract class Sock implements Socket, SkbOwner {
   dstCache: DstEntry | null = null
 
   constructor(net: Net, domain: number, type: number, protocol: number, cred: Cred, protoName: string) {
-    this.net = net.get()
+    this.kern = cred.pid === 0
+    this.net = this.kern ? net : net.get()
     this.domain = domain
     this.type = type
     this.protocol = protocol
@@ -199,7 +202,7 @@ export abstract class Sock implements Socket, SkbOwner {
     const globals = coreGlobals(net.kernel)
     this.rcvbuf = globals.rmemDefault
     this.sndbuf = globals.wmemDefault
-    socketCounts(net).used++
+    if (!this.kern) socketCounts(net).used++
   }
 
   abstract bind(address: Sockaddr): number
@@ -365,6 +368,7 @@ export abstract class Sock implements Socket, SkbOwner {
     this.destroy()
     this.purgeQueues('sk_common_release')
     this.dstCache = null
+    if (this.kern) return
     socketCounts(this.net).used--
     this.net.put()
   }

@@ -4,11 +4,12 @@
  */
 import { Errno } from '../../uapi/errno.ts'
 import { ARPHRD_ETHER } from '../../uapi/if.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC, TICK_NSEC, Timer, USER_HZ } from '../core/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, TICK_NSEC, type Timer, USER_HZ } from '../core/clock.ts'
 import { devMcAdd, devMcDel } from '../core/dev_addr_lists.ts'
 import type { Net } from '../core/net_namespace.ts'
 import { procCreateNet } from '../core/procfs.ts'
 import { PACKET_BROADCAST, PACKET_MULTICAST, type SkBuff } from '../core/skbuff.ts'
+import { softirqTimer } from '../core/softirq_timer.ts'
 import type { Kernel } from '../kernel.ts'
 import { ipComputeCsum } from './checksum.ts'
 import {
@@ -57,7 +58,7 @@ class IpMcList {
 
   constructor(mc: InMc, multiaddr: number) {
     this.multiaddr = multiaddr
-    this.timer = new Timer(() => groupTimer(mc, this))
+    this.timer = softirqTimer(mc.inDev.net.kernel, () => groupTimer(mc, this))
   }
 }
 
@@ -84,8 +85,9 @@ class InMc {
   constructor(inDev: InDevice) {
     this.inDev = inDev
     this.qrv = inDev.net.at(ipv4Key).igmpQrv
-    this.gqTimer = new Timer(() => generalQueryTimer(this))
-    this.ifcTimer = new Timer(() => changeTimer(this))
+    const { kernel } = inDev.net
+    this.gqTimer = softirqTimer(kernel, () => generalQueryTimer(this))
+    this.ifcTimer = softirqTimer(kernel, () => changeTimer(this))
   }
 }
 
@@ -198,7 +200,6 @@ function changeTimer(mc: InMc): void {
     mc.ifcCount--
     randomTimer(mc, mc.ifcTimer, unsolicitedInterval(mc))
   }
-  mc.inDev.net.kernel.softirq.flush()
 }
 
 /** Answers a general query with all groups (igmp_gq_timer_expire). */
@@ -208,7 +209,6 @@ function generalQueryTimer(mc: InMc): void {
     mc.inDev.dev,
     groups.map(im => ({ type: IGMPV3_MODE_IS_EXCLUDE, group: im.multiaddr })),
   )
-  mc.inDev.net.kernel.softirq.flush()
 }
 
 /** A group's own report is due (igmp_timer_expire). */
@@ -219,7 +219,6 @@ function groupTimer(mc: InMc, im: IpMcList): void {
   const { dev } = mc.inDev
   if (v === 3) igmpv3SendReport(dev, [{ type: IGMPV3_MODE_IS_EXCLUDE, group: im.multiaddr }])
   else igmpSendReport(dev, v === 1 ? IGMP_HOST_MEMBERSHIP_REPORT : IGMPV2_HOST_MEMBERSHIP_REPORT, im.multiaddr)
-  dev.net.kernel.softirq.flush()
 }
 
 /** One more user of a group on a device (ip_mc_inc_group). */

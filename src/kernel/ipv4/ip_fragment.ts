@@ -3,12 +3,13 @@
  * a timer, limits on memory, and no tolerance for overlaps (RFC 5722's rule, which Linux keeps for IPv4 as well).
  */
 import { RTN_LOCAL } from '../../uapi/rtnetlink.ts'
-import { NSEC_PER_SEC, Timer } from '../core/clock.ts'
+import { NSEC_PER_SEC, type Timer } from '../core/clock.ts'
 import type { DropReason } from '../core/dropreason.ts'
 import { l3mdevMasterIfindex } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, type SkBuff } from '../core/skbuff.ts'
+import { softirqTimer } from '../core/softirq_timer.ts'
 import { icmpSend } from './icmp.ts'
 import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from './icmp_types.ts'
 import { addrText } from './inet_addr.ts'
@@ -98,7 +99,7 @@ class IpQueue {
     this.rest = rest
     this.user = user
     this.peer = peer
-    this.timer = new Timer(() => expire(this))
+    this.timer = softirqTimer(frags.net.kernel, () => expire(this))
   }
 }
 
@@ -193,7 +194,6 @@ function expire(q: IpQueue): void {
     if (rc === 0 && (local || !quiet)) icmpSend(head, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0)
   }
   head.free('ip_expire')
-  net.kernel.softirq.flush()
 }
 
 /**

@@ -39,9 +39,9 @@ export function ipSelectTtl(sk: InetSock, rt: Rtable): number {
 const SKB_MAX_ALLOC = 4 * 4096 - 320
 
 /** @returns what a packet is charged: a large one is made of pages, if its device can gather them */
-function sendTruesize(rt: Rtable, overhead: number, length: number): number {
+function sendTruesize(rt: Rtable, overhead: number, length: number, transhdrlen: number): number {
   if (overhead + length < SKB_MAX_ALLOC || (rt.dev.features & NETIF_F_SG) === 0) return skbTruesize(overhead + length)
-  return skbTruesize(overhead) + length
+  return skbTruesize(overhead + transhdrlen) + length - transhdrlen
 }
 
 /** What a packet's control block says of the socket that sends it. */
@@ -53,6 +53,7 @@ export function sockCbFlags(sk: InetSock): number {
 /**
  * Makes a socket's packet with its IPv4 header; the caller writes `length` bytes from `transportHeader` on and sends it.
  * @param saddr,daddr host order @param protocol IPPROTO_… @param length bytes behind the IPv4 header
+ * @param transhdrlen how many of them are the transport's header
  * @param ipc options, TTL, TOS, mark and priority of this message
  * @returns -EMSGSIZE (also to the error queue), -EAGAIN where the send buffer is full, a pending error of the socket
  */
@@ -63,6 +64,7 @@ export function ipMakeSkb(
   rt: Rtable,
   protocol: number,
   length: number,
+  transhdrlen: number,
   ipc: IpcmCookie,
 ): SkBuff | number {
   const { dev } = rt
@@ -84,7 +86,7 @@ export function ipMakeSkb(
 
   const reserved = dev.llReserved
   const skb = sk.net.kernel.skbs.alloc(reserved + hlen + length)
-  skb.truesize = sendTruesize(rt, reserved + 15 + hlen, length)
+  skb.truesize = sendTruesize(rt, reserved + 15 + hlen, length, transhdrlen)
   skb.reserve(reserved)
   const at = skb.put(hlen + length)
   skb.networkHeader = at

@@ -219,7 +219,7 @@ export class PingSock extends InetSock {
     if ((rt.rtFlags & RTCF_BROADCAST) !== 0 && !this.broadcast) return -Errno.EACCES
     if ((flags & MSG_CONFIRM) !== 0) ipv4ConfirmNeigh(rt, fl4.daddr)
     if (ipc.addr === 0) ipc.addr = fl4.daddr
-    const skb = ipMakeSkb(this, fl4.saddr, fl4.daddr, rt, IPPROTO_ICMP, data.length, ipc)
+    const skb = ipMakeSkb(this, fl4.saddr, fl4.daddr, rt, IPPROTO_ICMP, data.length, 0, ipc)
     if (typeof skb === 'number') return skb
     const { buf, transportHeader: at } = skb
     buf.set(data, at)

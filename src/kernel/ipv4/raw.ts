@@ -205,7 +205,7 @@ export class RawSock extends InetSock {
     if ((flags & MSG_CONFIRM) !== 0) ipv4ConfirmNeigh(rt, fl4.daddr)
     if (this.hdrincl) return this.sendHdrinc(data, rt, fl4.saddr, fl4.daddr)
     if (ipc.addr === 0) ipc.addr = fl4.daddr
-    const skb = ipMakeSkb(this, fl4.saddr, fl4.daddr, rt, protocol, data.length, ipc)
+    const skb = ipMakeSkb(this, fl4.saddr, fl4.daddr, rt, protocol, data.length, 0, ipc)
     if (typeof skb === 'number') return skb
     skb.buf.set(data, skb.transportHeader)
     if (protocol === IPPROTO_ICMP) icmpOutCount(this.net, fl4.icmpType)

@@ -152,7 +152,7 @@ export class UdpSock extends InetSock {
       if (ipc.addr === 0) ipc.addr = daddr
     }
     if ((flags & MSG_CONFIRM) !== 0) ipv4ConfirmNeigh(rt, daddr)
-    const skb = ipMakeSkb(this, saddr, daddr, rt, IPPROTO_UDP, UDP_HLEN + length, ipc)
+    const skb = ipMakeSkb(this, saddr, daddr, rt, IPPROTO_UDP, UDP_HLEN + length, UDP_HLEN, ipc)
     if (typeof skb === 'number') {
       if (skb === -Errno.EAGAIN || skb === -Errno.ENOBUFS) udpInc(this.net, UDP_MIB_SNDBUFERRORS)
       return skb

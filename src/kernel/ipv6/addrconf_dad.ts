@@ -13,6 +13,7 @@ import {
 import { NSEC_PER_SEC, TICK_NSEC, Timer } from '../core/clock.ts'
 import { NEIGH_VAR_RETRANS_TIME } from '../core/neigh_parms.ts'
 import type { SkBuff } from '../core/skbuff.ts'
+import { softirqTimer } from '../core/softirq_timer.ts'
 import {
   addrEqual,
   addrText,
@@ -104,8 +105,9 @@ function dadWork(ifp: Inet6Ifaddr): void {
   }
   if (idev.dead || (idev.ifFlags & IF_READY) === 0 || (ifp.state as string) === 'dead') return
   if (ifp.dadProbes === 0) {
+    const sendNa = (ifp.flags & IFA_F_TENTATIVE) !== 0 && (ifp.flags & IFA_F_OPTIMISTIC) === 0
     ifp.flags &= ~(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED)
-    dadCompleted(ifp, false)
+    dadCompleted(ifp, sendNa)
     return
   }
   ifp.dadProbes--
@@ -329,7 +331,7 @@ function rsTimer(idev: Inet6Dev): void {
 
 /** Makes the timers of a fresh device. */
 export function addrconfTimersInit(idev: Inet6Dev): void {
-  idev.rsTimer = new Timer(() => rsTimer(idev))
+  idev.rsTimer = softirqTimer(idev.dev.net.kernel, () => rsTimer(idev))
 }
 
 /** @returns the timer of a fresh address */

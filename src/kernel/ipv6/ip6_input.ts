@@ -1,7 +1,6 @@
 /** Receiving IPv6 packets: the checks of RFC 8200 and RFC 4291, routing, and delivery to protocols and raw sockets. */
 import { IFF_LOOPBACK } from '../../uapi/if.ts'
 import { IPPROTO_HOPOPTS } from '../../uapi/socket.ts'
-import type { DropReason } from '../core/dropreason.ts'
 import { isL3Master } from '../core/l3mdev.ts'
 import type { NetDevice } from '../core/net_device.ts'
 import { PACKET_BROADCAST, PACKET_LOOPBACK, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from '../core/skbuff.ts'
@@ -57,15 +56,15 @@ function receive(skb: SkBuff, dev: NetDevice): boolean {
   }
   skb.unshare()
   skb.resetNetworkHeader()
-  const at = skb.networkHeader
-  const reason = headerFault(skb, dev, idev, at)
-  if (reason !== undefined) {
+  const { buf, networkHeader: at } = skb
+  const whole = skb.len >= IPV6_HLEN && buf[at]! >> 4 === 6
+  if (whole) ip6Inc(net, idev.stats, IPSTATS_MIB_NOECTPKTS + (tclassAt(buf, at) & 3))
+  if (!whole || faulty(skb, dev, idev, at)) {
     ip6Inc(net, idev.stats, IPSTATS_MIB_INHDRERRORS)
-    skb.free('ip6_rcv_core', reason)
+    const odd = skb.len >= IPV6_HLEN && !whole
+    skb.free('ip6_rcv_core', odd ? 'UNHANDLED_PROTO' : 'IP_INHDR')
     return false
   }
-  const { buf } = skb
-  ip6Inc(net, idev.stats, IPSTATS_MIB_NOECTPKTS + (tclassAt(buf, at) & 3))
   skb.resetCb()
   const dst = skb.dst as Rt6Info | null
   skb.cbIif = dst?.idev?.dev.ifindex ?? dev.ifindex
@@ -89,11 +88,9 @@ function receive(skb: SkBuff, dev: NetDevice): boolean {
   return true
 }
 
-/** @returns why a header is refused, undefined for a good one */
-function headerFault(skb: SkBuff, dev: NetDevice, idev: Inet6Dev, at: number): DropReason | undefined {
+/** @returns whether the addresses of a header are impossible on this device */
+function faulty(skb: SkBuff, dev: NetDevice, idev: Inet6Dev, at: number): boolean {
   const { buf } = skb
-  if (skb.len < IPV6_HLEN) return 'IP_INHDR'
-  if (buf[at]! >> 4 !== 6) return 'UNHANDLED_PROTO'
   const onLoopback = (dev.flags & IFF_LOOPBACK) !== 0
   // ::1 never comes over a wire (RFC 4291 §2.5.3)
   if (
@@ -101,17 +98,17 @@ function headerFault(skb: SkBuff, dev: NetDevice, idev: Inet6Dev, at: number): D
     !isL3Master(dev) &&
     (addrEqualAt(buf, at + OFF_SADDR, IN6ADDR_LOOPBACK) || addrEqualAt(buf, at + OFF_DADDR, IN6ADDR_LOOPBACK))
   )
-    return 'IP_INHDR'
+    return true
   if (buf[at + OFF_DADDR] === 0xff) {
     const scope = buf[at + OFF_DADDR + 1]! & 15
     // interface-local groups stay on the interface, scope 0 is reserved (RFC 4291 §2.7)
-    if (scope === 0 || (scope === 1 && !(skb.pktType === PACKET_LOOPBACK || onLoopback))) return 'IP_INHDR'
+    if (scope === 0 || (scope === 1 && !(skb.pktType === PACKET_LOOPBACK || onLoopback))) return true
   } else if (
     (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) &&
     idev.cnf.data[IPV6_DEVCONF_DROP_UNICAST_IN_L2_MULTICAST] !== 0
   )
-    return 'UNICAST_IN_L2_MULTICAST'
-  return buf[at + OFF_SADDR] === 0xff ? 'IP_INHDR' : undefined
+    return true
+  return buf[at + OFF_SADDR] === 0xff
 }
 
 /** Routes the packet, unless something has already, and goes where its route says (ip6_rcv_finish). */

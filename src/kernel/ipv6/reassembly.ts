@@ -1,8 +1,10 @@
 /** Reassembly of fragments (RFC 8200 §4.5, RFC 5722): overlapping fragments void the whole packet. */
 import { IPPROTO_FRAGMENT } from '../../uapi/socket.ts'
-import { NSEC_PER_SEC, Timer } from '../core/clock.ts'
+import { NSEC_PER_SEC, type Timer } from '../core/clock.ts'
 import { type Net, pernetKey } from '../core/net_namespace.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../core/skbuff.ts'
+import { softirqTimer } from '../core/softirq_timer.ts'
+import type { Kernel } from '../kernel.ts'
 import { addrEqualAt, addrHashAt, addrTypeAt, IPV6_ADDR_LINKLOCAL, IPV6_ADDR_MULTICAST } from './addr.ts'
 import {
   ICMPV6_EXC_FRAGTIME,
@@ -67,11 +69,11 @@ class FragQueue {
   mem = 0
   readonly timer: Timer
 
-  constructor(id: number, addrs: Uint8Array, iif: number, expire: (fq: FragQueue) => void) {
+  constructor(kernel: Kernel, id: number, addrs: Uint8Array, iif: number, expire: (fq: FragQueue) => void) {
     this.id = id
     this.addrs = addrs
     this.iif = iif
-    this.timer = new Timer(() => expire(this))
+    this.timer = softirqTimer(kernel, () => expire(this))
   }
 }
 
@@ -97,7 +99,7 @@ class Frags6 {
     if (known !== undefined) return known
     const ns = this.net.at(ipv6Key)
     if (this.mem > ns.ip6fragHighThresh || ns.ip6fragHighThresh <= 0) return undefined
-    const fq = new FragQueue(id, buf.slice(addrs, addrs + 32), iif, queue => this.expire(queue))
+    const fq = new FragQueue(this.net.kernel, id, buf.slice(addrs, addrs + 32), iif, queue => this.expire(queue))
     if (bucket === undefined) this.buckets.set(hash, [fq])
     else bucket.push(fq)
     this.count++

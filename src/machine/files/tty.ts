@@ -5,7 +5,9 @@
 import { WaitQueue } from '../../kernel/core/wait.ts'
 import { Errno } from '../../uapi/errno.ts'
 import { POLLIN, POLLOUT, S_IFCHR, type Stat } from '../../uapi/fs.ts'
+import type { LineEditing } from '../../uapi/process.ts'
 import { Signal } from '../../uapi/signal.ts'
+import { concat } from '../bytes.ts'
 import type { Machine } from '../machine.ts'
 import { isOrphaned, signalGroup } from '../signals.ts'
 import type { Task } from '../task.ts'
@@ -17,6 +19,13 @@ export interface TtyFrontEnd {
   output(data: Uint8Array): void
   /** Called when a process begins to wait for input and none is there: the time to read a line from the user. */
   waiting?(): void
+  /**
+   * Lets the user edit a line and gives it to `inputLine`, or `inputEnd`, or a signal's key to `input`.
+   * @param typed what has been typed already
+   */
+  edit?(typed: Uint8Array, editing: LineEditing): void
+  /** Nobody reads the line any more. */
+  endEdit?(): void
 }
 
 /** The settings of termios(3) that exist. */
@@ -114,6 +123,19 @@ export class Tty {
   inputEnd(): void {
     this.accept(EMPTY)
     this.machine.scheduler.kick()
+  }
+
+  /** A process wants a line that the user can edit. What has been typed ahead is the beginning of it. */
+  beginEdit(editing: LineEditing): void {
+    if (this.frontEnd.edit === undefined || !this.termios.canonical) return
+    const typed = [...this.ready.splice(0), Uint8Array.from(this.line)]
+    this.line = []
+    this.frontEnd.edit(concat(typed), editing)
+  }
+
+  /** It does not want it any more. */
+  endEdit(): void {
+    this.frontEnd.endEdit?.()
   }
 
   /** The window has another size now. */

@@ -110,11 +110,14 @@ export class MountNamespace {
   /** the root file system's mount */
   rootMount!: Mount
   private readonly table: MountTable
+  private readonly release: ((ino: number) => void) | undefined
   private refs = 1
 
-  constructor(table: MountTable, ino: number) {
+  /** @param release called with its number when its last user has gone */
+  constructor(table: MountTable, ino: number, release?: (ino: number) => void) {
     this.table = table
     this.ino = ino
+    this.release = release
   }
 
   /** the root of the tree */
@@ -135,7 +138,9 @@ export class MountNamespace {
 
   /** One less; with the last its mounts go. */
   put(): void {
-    if (--this.refs === 0) this.table.dissolve(this)
+    if (--this.refs > 0) return
+    this.table.dissolve(this)
+    this.release?.(this.ino)
   }
 }
 
@@ -253,8 +258,12 @@ export class MountTable {
    * Copies a namespace (copy_mnt_ns). Shared mounts are peers of their copies.
    * @returns the copy, and for a place in the old tree the same place in the new one
    */
-  copy(ns: MountNamespace, ino: number): { readonly ns: MountNamespace; readonly moved: (path: Path) => Path } {
-    const copy = new MountNamespace(this, ino)
+  copy(
+    ns: MountNamespace,
+    ino: number,
+    release?: (ino: number) => void,
+  ): { readonly ns: MountNamespace; readonly moved: (path: Path) => Path } {
+    const copy = new MountNamespace(this, ino, release)
     const map = new Map<Mount, Mount>()
     const top = ns.mounts.find(mount => mount.parent === null)!
     this.copyTree(top, childrenOf(ns), copy, null, map)

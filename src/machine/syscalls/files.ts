@@ -13,15 +13,15 @@ import {
   S_IFIFO,
   type Stat,
 } from '../../uapi/fs.ts'
-import type { PollFd } from '../../uapi/process.ts'
+import type { LineEditing, PollFd } from '../../uapi/process.ts'
 import { Signal } from '../../uapi/signal.ts'
+import { concat } from '../bytes.ts'
 import { COST } from '../costs.ts'
 import type { OpenFile } from '../files/open_file.ts'
 import { Pipe, PipeReader, PipeWriter } from '../files/pipe.ts'
 import { TtyFile } from '../files/tty.ts'
 import { MAY_EXEC, MAY_READ, MAY_WRITE, permitted } from '../fs/inode.ts'
 import { sendSignal } from '../signals.ts'
-import { concat } from '../stdio.ts'
 import { ProcessGone, SIGNALED, type Task } from '../task.ts'
 
 const encoder = new TextEncoder()
@@ -58,6 +58,24 @@ export async function read(task: Task, fd: number, max: number): Promise<Uint8Ar
       return data
     }
     await waitOrFail(task, file, data, 'pipe_read')
+  }
+}
+
+/** Bytes of a line that is not edited. */
+const BLOCK = 4096
+/** Bytes of an edited line that are read at once: all. */
+const LINE_LIMIT = Number.MAX_SAFE_INTEGER
+
+/** Reads a line, which the terminal's user may edit meanwhile where the process is in the foreground. */
+export async function editLine(task: Task, fd: number, editing: LineEditing): Promise<Uint8Array> {
+  const file = task.files.get(fd)
+  if (!(file instanceof TtyFile)) return read(task, fd, BLOCK)
+  const { tty } = file
+  if (task.pgid === tty.foreground) tty.beginEdit(editing)
+  try {
+    return await read(task, fd, LINE_LIMIT)
+  } finally {
+    tty.endEdit()
   }
 }
 

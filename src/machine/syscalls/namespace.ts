@@ -47,8 +47,7 @@ export function setns(task: Task, fd: number): void {
 
 /** A copy of all mounts, which the process goes on in. */
 function unshareMounts(task: Task): void {
-  const { machine } = task
-  const { ns, moved } = machine.vfs.mounts.copy(task.mnt, machine.nextNsIno())
+  const { ns, moved } = task.machine.copyMounts(task.mnt)
   task.mnt.put()
   task.mnt = ns
   task.cwd = moved(task.cwd)

@@ -15,7 +15,7 @@ import { ProcessGone, SIGNALED, Task } from '../task.ts'
 const DEFAULT_PATH = '/bin:/usr/bin'
 /** Interpreters of interpreters that are followed. */
 const MAX_INTERPRETERS = 4
-/** Part of the time that starting a program takes in user mode: dynamic linking, locale. */
+/** Part of the time that starting a program takes after execve(2) itself: dynamic linking, locale. */
 const EXEC_USER_SHARE = 0.6
 const NEVER = new Promise<never>(() => {})
 
@@ -111,7 +111,7 @@ export async function exec(
   const found = executable(task, file, argv)
   const main = await task.machine.load(found.program)
   if (task.gone) return NEVER
-  await task.compute(COST.exec, EXEC_USER_SHARE)
+  await task.compute(COST.exec * (1 - EXEC_USER_SHARE), 0)
   const { stdout, stderr } = task.stdio
   if (!stdout.drain()) await stdout.drainBlocking()
   if (!stderr.drain()) await stderr.drainBlocking()
@@ -123,6 +123,7 @@ export async function exec(
   task.comm = file.slice(file.lastIndexOf('/') + 1)
   task.exe = found.exe
   task.stdio = makeStdio(task)
+  await task.compute(COST.exec * EXEC_USER_SHARE, 1)
   void runProgram(task, main)
   return NEVER
 }

@@ -20,7 +20,10 @@ export async function compgen(sh: Shell, words: readonly string[]): Promise<numb
   const filter = found.value('X')
   const shown = candidates
     .filter(word => word.startsWith(prefix))
-    .filter(word => filter === undefined || !matches(filter.replace(/^!/, ''), word, { extglob: true }) === !filter.startsWith('!'))
+    .filter(
+      word =>
+        filter === undefined || !matches(filter.replace(/^!/, ''), word, { extglob: true }) === !filter.startsWith('!'),
+    )
     .map(word => `${found.value('P') ?? ''}${word}${found.value('S') ?? ''}\n`)
   await sh.write(1, shown.join(''))
   return shown.length > 0 ? 0 : 1
@@ -94,11 +97,18 @@ export async function complete(sh: Shell, words: readonly string[]): Promise<num
   }
   if (rest.length === 0 || found.has('p')) {
     let text = ''
-    for (const [name, spec] of sh.completions) if (rest.length === 0 || rest.includes(name)) text += `complete ${spec} ${name}\n`
+    for (const [name, spec] of sh.completions)
+      if (rest.length === 0 || rest.includes(name)) text += `complete ${spec} ${name}\n`
     await sh.write(1, text)
     return 0
   }
-  const spec = found.options.map(option => (option.value === undefined ? `-${option.letter}` : `-${option.letter} ${/^[\w./-]+$/.test(option.value) ? option.value : singleQuote(option.value)}`)).join(' ')
+  const spec = found.options
+    .map(option =>
+      option.value === undefined
+        ? `-${option.letter}`
+        : `-${option.letter} ${/^[\w./-]+$/.test(option.value) ? option.value : singleQuote(option.value)}`,
+    )
+    .join(' ')
   for (const name of rest) sh.completions.set(name, spec)
   return 0
 }

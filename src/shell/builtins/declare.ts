@@ -1,9 +1,10 @@
 /** Builtins that make and describe variables and functions. */
-import { expandArray } from '../expand.ts'
-import { parseArray } from '../parser.ts'
+
 import { ShellError } from '../control.ts'
 import { trace, traceWords } from '../execute.ts'
+import { expandArray } from '../expand.ts'
 import { toPlace } from '../parameter.ts'
+import { parseArray } from '../parser.ts'
 import { functionText } from '../printer.ts'
 import { listQuote } from '../quote.ts'
 import type { Shell } from '../shell.ts'
@@ -40,7 +41,7 @@ function operand(word: string, arrays: SimpleNode['declared']): Operand | undefi
     if (array === undefined) return undefined
     return { word: array.name, name: array.name, subscript: undefined, value: undefined, append: array.append, array }
   }
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)(\[[^]*?\])?(?:(\+?)=([^]*))?$/.exec(word)
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)(\[[\s\S]*?\])?(?:(\+?)=([\s\S]*))?$/.exec(word)
   if (match === null) return undefined
   return {
     word,
@@ -109,7 +110,8 @@ async function declareWith(
   }
   if (add & Attr.Array && add & Attr.Assoc) {
     let status = 0
-    for (const word of rest) status = await fail(sh, command, `${word.replace(/=[^]*/, '')}: cannot convert associative to indexed array`)
+    for (const word of rest)
+      status = await fail(sh, command, `${word.replace(/=[\s\S]*/, '')}: cannot convert associative to indexed array`)
     return status
   }
   let status = 0
@@ -120,7 +122,13 @@ async function declareWith(
       continue
     }
     try {
-      await declareOne(sh, item, { add, remove, isLocal, inherit: found.has('I') || sh.options.has('localvar_inherit'), global: found.has('g') })
+      await declareOne(sh, item, {
+        add,
+        remove,
+        isLocal,
+        inherit: found.has('I') || sh.options.has('localvar_inherit'),
+        global: found.has('g'),
+      })
     } catch (error) {
       if (!(error instanceof ShellError) || error.severity === 'shell') throw error
       status = await fail(sh, command, error.message, error.status)
@@ -139,35 +147,51 @@ async function declareOne(
   if (how.isLocal) vars.declareLocal(name, how.inherit)
   else if (!((how.add | how.remove) & Attr.Nameref)) name = vars.resolve(name)?.name ?? name
   const variable = vars.lookup(name)
-  if (variable !== undefined && variable.attrs & Attr.Readonly && (item.value !== undefined || item.array !== undefined || how.remove & Attr.Readonly)) {
+  if (
+    variable !== undefined &&
+    variable.attrs & Attr.Readonly &&
+    (item.value !== undefined || item.array !== undefined || how.remove & Attr.Readonly)
+  ) {
     throw new ShellError(`${name}: readonly variable`, 1, 'command')
   }
   if (how.add & Attr.Nameref && item.value !== undefined) {
     if (item.value === name) throw new ShellError(`${name}: nameref variable self references not allowed`, 1, 'command')
-    if (!/^[A-Za-z_][A-Za-z0-9_]*(?:\[[^]+\])?$/.test(item.value)) throw new ShellError(`\`${item.value}': invalid variable name for name reference`, 1, 'command')
+    if (!/^[A-Za-z_][A-Za-z0-9_]*(?:\[[\s\S]+\])?$/.test(item.value))
+      throw new ShellError(`\`${item.value}': invalid variable name for name reference`, 1, 'command')
     vars.assign(name, item.value)
     vars.setAttributes(name, how.add, how.remove, how.global && !how.isLocal)
     return
   }
-  const compound = item.value !== undefined && item.subscript === undefined && /^\([^]*\)$/.test(item.value)
+  const compound = item.value !== undefined && item.subscript === undefined && /^\([\s\S]*\)$/.test(item.value)
   const early = how.add & ~Attr.Readonly
   if (early !== 0 || how.remove !== 0) vars.setAttributes(name, early, how.remove, how.global && !how.isLocal)
-  else if (item.value === undefined && item.array === undefined && variable === undefined) vars.setAttributes(name, 0, 0)
+  else if (item.value === undefined && item.array === undefined && variable === undefined)
+    vars.setAttributes(name, 0, 0)
   if (item.array !== undefined) {
     const items = await expandArray(sh, item.array.array ?? [])
     vars.setArray(name, items, item.append)
   } else if (item.value !== undefined) {
     const now = vars.lookup(name)
-    if (compound && now !== undefined && now.attrs & (Attr.Array | Attr.Assoc)) vars.setArray(name, await arrayItems(sh, item.value), item.append)
+    if (compound && now !== undefined && now.attrs & (Attr.Array | Attr.Assoc))
+      vars.setArray(name, await arrayItems(sh, item.value), item.append)
     else {
-      const place = item.subscript === undefined ? { name, subscript: undefined } : (await toPlace(sh, `${name}[${item.subscript}]`))!
+      const place =
+        item.subscript === undefined
+          ? { name, subscript: undefined }
+          : (await toPlace(sh, `${name}[${item.subscript}]`))!
       vars.setAt(place, item.value, item.append)
     }
   } else if (item.subscript !== undefined) vars.setAttributes(name, Attr.Array, 0)
   if (how.add & Attr.Readonly) vars.setAttributes(name, Attr.Readonly, 0, how.global && !how.isLocal)
 }
 
-async function functions(sh: Shell, command: string, found: ParsedOptions, add: number, remove: number): Promise<number> {
+async function functions(
+  sh: Shell,
+  command: string,
+  found: ParsedOptions,
+  add: number,
+  remove: number,
+): Promise<number> {
   const namesOnly = found.has('F')
   if (found.rest.length === 0) {
     const names = [...sh.functions.keys()].sort()
@@ -195,7 +219,15 @@ async function functions(sh: Shell, command: string, found: ParsedOptions, add: 
     if (add & Attr.Readonly) fn.readonly = true
     else if (add & Attr.Export) sh.functions.set(name, { ...fn, exported: true })
     else if (remove & Attr.Export) sh.functions.set(name, { ...fn, exported: false })
-    else if (namesOnly) await sh.write(1, found.has('p') ? `declare -f ${name}\n` : sh.options.has('extdebug') ? `${name} ${fn.line} ${fn.source}\n` : `${name}\n`)
+    else if (namesOnly)
+      await sh.write(
+        1,
+        found.has('p')
+          ? `declare -f ${name}\n`
+          : sh.options.has('extdebug')
+            ? `${name} ${fn.line} ${fn.source}\n`
+            : `${name}\n`,
+      )
     else await sh.write(1, `${functionText(name, fn.definition)}\n`)
   }
   return status
@@ -253,7 +285,8 @@ export async function listAll(sh: Shell): Promise<number> {
   let text = ''
   for (const name of sh.vars.names()) if (!UNLISTED.has(name)) text += listing(sh, name, sh.vars.lookup(name)!)
   if (sh.setup.posix !== true) {
-    for (const name of [...sh.functions.keys()].sort()) text += `${functionText(name, sh.functions.get(name)!.definition)}\n`
+    for (const name of [...sh.functions.keys()].sort())
+      text += `${functionText(name, sh.functions.get(name)!.definition)}\n`
   }
   await sh.write(1, text)
   return 0
@@ -295,7 +328,8 @@ async function mark(
       continue
     }
     const add = (off ? 0 : attr) | (found.has('a') ? Attr.Array : 0) | (found.has('A') ? Attr.Assoc : 0)
-    if (sh.options.xtrace && item.value !== undefined) await trace(sh, `${item.name}=${item.value === '' ? '' : traceWords(sh, [item.value])}`)
+    if (sh.options.xtrace && item.value !== undefined)
+      await trace(sh, `${item.name}=${item.value === '' ? '' : traceWords(sh, [item.value])}`)
     try {
       await declareOne(sh, item, { add, remove: off ? attr : 0, isLocal: false, inherit: false, global: false })
     } catch (error) {
@@ -331,7 +365,8 @@ export async function unset(sh: Shell, words: readonly string[]): Promise<number
       const fn = sh.functions.get(word)
       if (fn?.readonly === true) status = await fail(sh, 'unset', `${word}: cannot unset: readonly function`)
       else if (fn !== undefined) sh.functions.delete(word)
-      else if (!found.has('f') && !isIdentifier(word) && found.has('v')) status = await fail(sh, 'unset', `\`${word}': not a valid identifier`)
+      else if (!found.has('f') && !isIdentifier(word) && found.has('v'))
+        status = await fail(sh, 'unset', `\`${word}': not a valid identifier`)
       continue
     }
     const variable = sh.vars.lookup(place.name)

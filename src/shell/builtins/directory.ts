@@ -101,7 +101,10 @@ function stackIndex(word: string, size: number): number | undefined {
   return n >= 0 && n < size ? n : Number.NaN
 }
 
-async function showStack(sh: Shell, flags: { long?: boolean; lines?: boolean; numbers?: boolean } = {}): Promise<number> {
+async function showStack(
+  sh: Shell,
+  flags: { long?: boolean; lines?: boolean; numbers?: boolean } = {},
+): Promise<number> {
   const stack = [sh.pwd, ...sh.dirStack].map(dir => (flags.long === true ? dir : showDirectory(sh, dir)))
   if (flags.numbers === true) await sh.write(1, stack.map((dir, i) => `${String(i).padStart(2)}  ${dir}\n`).join(''))
   else await sh.write(1, flags.lines === true ? `${stack.join('\n')}\n` : `${stack.join(' ')}\n`)
@@ -116,7 +119,11 @@ export async function dirs(sh: Shell, words: readonly string[]): Promise<number>
       const stack = [sh.pwd, ...sh.dirStack]
       const index = stackIndex(word, stack.length)
       if (index === undefined || Number.isNaN(index)) {
-        return fail(sh, 'dirs', sh.dirStack.length === 0 ? 'directory stack empty' : `${word.slice(1)}: directory stack index out of range`)
+        return fail(
+          sh,
+          'dirs',
+          sh.dirStack.length === 0 ? 'directory stack empty' : `${word.slice(1)}: directory stack index out of range`,
+        )
       }
       await sh.write(1, `${flags.long === true ? stack[index]! : showDirectory(sh, stack[index]!)}\n`)
       return 0
@@ -154,7 +161,11 @@ export async function pushd(sh: Shell, words: readonly string[]): Promise<number
   const index = stackIndex(word, stack.length)
   if (index !== undefined) {
     if (Number.isNaN(index)) {
-      return fail(sh, 'pushd', stack.length === 1 ? 'directory stack empty' : `${word}: directory stack index out of range`)
+      return fail(
+        sh,
+        'pushd',
+        stack.length === 1 ? 'directory stack empty' : `${word}: directory stack index out of range`,
+      )
     }
     const turned = [...stack.slice(index), ...stack.slice(0, index)]
     if (!keep) {

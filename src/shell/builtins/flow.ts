@@ -1,6 +1,7 @@
 /** Builtins that steer what is run: loops, functions, eval, source, exec, test. */
-import { compareFiles, evaluateTest, fileTest, TestError } from '../../../commands/coreutils/lib/test.ts'
+
 import { decode, fromBytes } from '../../../commands/coreutils/lib/bytes.ts'
+import { compareFiles, evaluateTest, fileTest, TestError } from '../../../commands/coreutils/lib/test.ts'
 import { Errno, isSysError } from '../../uapi/errno.ts'
 import { S_IFDIR, S_IFMT } from '../../uapi/fs.ts'
 import { ExitJump, LoopJump, ReturnJump, ShellError } from '../control.ts'
@@ -188,14 +189,20 @@ export async function exec(sh: Shell, words: readonly string[]): Promise<number>
   if (name === undefined) return 0
   const argv0 = found.value('a') ?? name
   const inPath = name.includes('/') ? name : findProgram(sh, name, false)
-  const file = inPath === undefined || inPath.startsWith('/') ? inPath : `${sh.pwd.replace(/\/$/, '')}/${inPath.replace(/^(?:\.\/+)+/, '')}`
+  const file =
+    inPath === undefined || inPath.startsWith('/')
+      ? inPath
+      : `${sh.pwd.replace(/\/$/, '')}/${inPath.replace(/^(?:\.\/+)+/, '')}`
   if (file === undefined) {
     await fail(sh, 'exec', `${name}: not found`, 127)
     if (!sh.interactive && !sh.options.has('execfail')) throw new ExitJump(127)
     return 127
   }
   sh.prepareExec()
-  const status = await execProgram(sh, [file, ...found.rest.slice(1)], { argv0: found.has('l') ? `-${argv0}` : argv0, clean: found.has('c') })
+  const status = await execProgram(sh, [file, ...found.rest.slice(1)], {
+    argv0: found.has('l') ? `-${argv0}` : argv0,
+    clean: found.has('c'),
+  })
   // only a failure comes back
   if (!sh.interactive && !sh.options.has('execfail')) throw new ExitJump(status)
   return status
@@ -255,7 +262,12 @@ export async function command(sh: Shell, words: readonly string[]): Promise<numb
     if (name === 'exec' || name === 'exit') return builtin.run(sh, rest, undefined)
     return builtin.run(sh, rest, undefined)
   }
-  return sh.runExternal(rest, found.has('p') ? searchPath(sh, name!, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')[0] : undefined)
+  return sh.runExternal(
+    rest,
+    found.has('p')
+      ? searchPath(sh, name!, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')[0]
+      : undefined,
+  )
 }
 
 /** builtin [shell-builtin [arg …]] */
@@ -283,12 +295,16 @@ export async function test(sh: Shell, words: readonly string[]): Promise<number>
       files: (left, operator, right) => compareFiles(sh.proc, decode(left), operator, decode(right)),
       integer: text => {
         if (!/^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/.test(text)) {
-          throw new TestError(sh.setup.posix === true ? `Illegal number: ${text}` : `${text}: integer expression expected`)
+          throw new TestError(
+            sh.setup.posix === true ? `Illegal number: ${text}` : `${text}: integer expression expected`,
+          )
         }
         return BigInt(text.trim().replace(/^\+/, ''))
       },
-      binaryExpected: word => (sh.setup.posix === true ? `${word}: unexpected operator` : `${word}: binary operator expected`),
-      unaryExpected: word => (sh.setup.posix === true ? `${word}: unexpected operator` : `${word}: unary operator expected`),
+      binaryExpected: word =>
+        sh.setup.posix === true ? `${word}: unexpected operator` : `${word}: binary operator expected`,
+      unaryExpected: word =>
+        sh.setup.posix === true ? `${word}: unexpected operator` : `${word}: unary operator expected`,
       argumentExpected: () => 'argument expected',
       extra: word => (/^-/.test(word) ? `syntax error: \`${word}' unexpected` : 'too many arguments'),
       closeExpected: found => (found === undefined ? "`)' expected" : `\`)' expected, found ${found}`),

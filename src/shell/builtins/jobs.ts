@@ -210,7 +210,8 @@ export async function kill(sh: Shell, words: readonly string[]): Promise<number>
       if (job === undefined) continue
       try {
         signalJob(sh, job, signal)
-        if (job.state === 'stopped' && (signal === Signal.SIGTERM || signal === Signal.SIGHUP)) signalJob(sh, job, Signal.SIGCONT)
+        if (job.state === 'stopped' && (signal === Signal.SIGTERM || signal === Signal.SIGHUP))
+          signalJob(sh, job, Signal.SIGCONT)
         succeeded++
       } catch (error) {
         if (!isSysError(error)) throw error
@@ -220,7 +221,11 @@ export async function kill(sh: Shell, words: readonly string[]): Promise<number>
     }
     const pid = /^-?\d+$/.test(target) ? Number(target) : undefined
     if (pid === undefined) {
-      await fail(sh, 'kill', target === '' ? "`': not a pid or valid job spec" : `${target}: arguments must be process or job IDs`)
+      await fail(
+        sh,
+        'kill',
+        target === '' ? "`': not a pid or valid job spec" : `${target}: arguments must be process or job IDs`,
+      )
       continue
     }
     try {
@@ -308,7 +313,8 @@ async function waitAll(sh: Shell): Promise<number> {
       if (sh.traps.waiting || sh.traps.interrupted) return interrupted(sh)
     }
     if (result === false) {
-      for (const job of sh.jobs.jobs) for (const process of job.processes) if (process.state === 'running') process.state = 'done'
+      for (const job of sh.jobs.jobs)
+        for (const process of job.processes) if (process.state === 'running') process.state = 'done'
       break
     }
   }
@@ -318,7 +324,11 @@ async function waitAll(sh: Shell): Promise<number> {
   return 0
 }
 
-async function waitOne(sh: Shell, id: string, tell: (pid: number) => void): Promise<{ status: number; interrupted: boolean }> {
+async function waitOne(
+  sh: Shell,
+  id: string,
+  tell: (pid: number) => void,
+): Promise<{ status: number; interrupted: boolean }> {
   let job: Job | undefined
   let pid: number | undefined
   if (id.startsWith('%')) {
@@ -425,7 +435,8 @@ export async function disown(sh: Shell, words: readonly string[]): Promise<numbe
       if (job === undefined || job === 'ambiguous') status = await fail(sh, 'disown', `${spec}: no such job`)
       else list.push(job)
     }
-  } else if (found.has('a') || found.has('r')) list = sh.jobs.jobs.filter(job => !found.has('r') || job.state === 'running')
+  } else if (found.has('a') || found.has('r'))
+    list = sh.jobs.jobs.filter(job => !found.has('r') || job.state === 'running')
   else if (sh.jobs.current !== undefined) list = [sh.jobs.current]
   else return fail(sh, 'disown', 'current: no such job')
   for (const job of list) {

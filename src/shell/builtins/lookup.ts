@@ -7,14 +7,21 @@ import { BUILTINS } from './index.ts'
 import { fail, options } from './usage.ts'
 
 /** Reserved words. */
-export const KEYWORDS = 'if then else elif fi case esac for select while until do done in function time { } ! [[ ]] coproc'.split(' ')
+export const KEYWORDS =
+  'if then else elif fi case esac for select while until do done in function time { } ! [[ ]] coproc'.split(' ')
 
 /**
  * Says what a name means when used as a command.
  * @param style `long`: as type says it; `command`: as command -v; `word`: as type -t; `path`: type -p
  * @param all every meaning, not only the first
  */
-export function describe(sh: Shell, name: string, style: 'long' | 'command' | 'word' | 'path', all: boolean, functions = true): string[] {
+export function describe(
+  sh: Shell,
+  name: string,
+  style: 'long' | 'command' | 'word' | 'path',
+  all: boolean,
+  functions = true,
+): string[] {
   const out: string[] = []
   const add = (long: string, short: string, word: string): void => {
     if (style === 'long') out.push(long)
@@ -41,11 +48,16 @@ export function describe(sh: Shell, name: string, style: 'long' | 'command' | 'w
   if (done()) return out
   const hashed = sh.hash.get(name)
   if (hashed !== undefined && !all) {
+    hashed.hits++
     if (style === 'path') out.push(hashed.path)
     else add(`${name} is hashed (${hashed.path})`, hashed.path, 'file')
     return out
   }
-  const files = name.includes('/') ? (executable(sh, name) ? [name] : []) : searchPath(sh, name).filter(file => executable(sh, file))
+  const files = name.includes('/')
+    ? executable(sh, name)
+      ? [name]
+      : []
+    : searchPath(sh, name).filter(file => executable(sh, file))
   for (const file of all ? files : files.slice(0, 1)) {
     if (style === 'path') out.push(file)
     else add(`${name} is ${file}`, file, 'file')

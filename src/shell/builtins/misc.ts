@@ -1,6 +1,7 @@
 /** trap, times, history, help and others. */
-import { isSysError } from '../../uapi/errno.ts'
+
 import { decode, fromBytes } from '../../../commands/coreutils/lib/bytes.ts'
+import { isSysError } from '../../uapi/errno.ts'
 import { singleQuote } from '../quote.ts'
 import { sysMessage } from '../redirect.ts'
 import type { Shell } from '../shell.ts'
@@ -27,7 +28,8 @@ export async function trap(sh: Shell, words: readonly string[]): Promise<number>
       text += `trap -- ${singleQuote(command) === "\\'" ? "''\\'''" : singleQuote(command)} ${name}\n`
     }
     await sh.write(1, text)
-    for (const word of rest) if (trapKey(word) === undefined) return fail(sh, 'trap', `${word}: invalid signal specification`)
+    for (const word of rest)
+      if (trapKey(word) === undefined) return fail(sh, 'trap', `${word}: invalid signal specification`)
     return 0
   }
   let command: string | undefined = rest[0]
@@ -44,7 +46,10 @@ export async function trap(sh: Shell, words: readonly string[]): Promise<number>
   for (const word of signals) {
     const key = trapKey(word)
     if (key === undefined) {
-      status = sh.setup.posix === true ? await fail(sh, 'trap', `${word}: bad trap`) : await fail(sh, 'trap', `${word}: invalid signal specification`)
+      status =
+        sh.setup.posix === true
+          ? await fail(sh, 'trap', `${word}: bad trap`)
+          : await fail(sh, 'trap', `${word}: invalid signal specification`)
       continue
     }
     sh.traps.set(sh, key, command)
@@ -88,8 +93,14 @@ export async function history(sh: Shell, words: readonly string[]): Promise<numb
   if (found.has('w') || found.has('a') || found.has('r') || found.has('n')) {
     if (file === undefined) return 0
     try {
-      if (found.has('w') || found.has('a')) sh.proc.writeFile(decode(file), decode(sh.history.map(line => `${line}\n`).join('')), found.has('a'))
-      else sh.history.push(...fromBytes(sh.proc.readFile(decode(file))).split('\n').filter(line => line !== ''))
+      if (found.has('w') || found.has('a'))
+        sh.proc.writeFile(decode(file), decode(sh.history.map(line => `${line}\n`).join('')), found.has('a'))
+      else
+        sh.history.push(
+          ...fromBytes(sh.proc.readFile(decode(file)))
+            .split('\n')
+            .filter(line => line !== ''),
+        )
     } catch (error) {
       if (!isSysError(error)) throw error
       return fail(sh, 'history', `${file}: ${sysMessage(error)}`)
@@ -120,7 +131,7 @@ export async function fc(sh: Shell, words: readonly string[]): Promise<number> {
     const [substitution] = found.rest
     let text = lines[lines.length - 1]
     if (text === undefined) return fail(sh, 'fc', 'no command found')
-    const match = substitution === undefined ? null : /^([^=]+)=([^]*)$/.exec(substitution)
+    const match = substitution === undefined ? null : /^([^=]+)=([\s\S]*)$/.exec(substitution)
     if (match !== null) text = text.replaceAll(match[1]!, match[2]!)
     await sh.errorText(`${text}\n`)
     return sh.run(text, { line: sh.line })
@@ -134,7 +145,9 @@ export async function fc(sh: Shell, words: readonly string[]): Promise<number> {
   if (lines.length === 0) return 0
   const first = position(found.rest[0], Math.max(0, lines.length - 16))
   const last = position(found.rest[1], lines.length - 1)
-  const shown = lines.slice(Math.min(first, last), Math.max(first, last) + 1).map((line, i) => `${found.has('n') ? '' : Math.min(first, last) + i + 1}\t ${line}\n`)
+  const shown = lines
+    .slice(Math.min(first, last), Math.max(first, last) + 1)
+    .map((line, i) => `${found.has('n') ? '' : Math.min(first, last) + i + 1}\t ${line}\n`)
   if (found.has('r')) shown.reverse()
   await sh.write(1, shown.join(''))
   return 0
@@ -197,16 +210,23 @@ export async function help(sh: Shell, words: readonly string[]): Promise<number>
   const found = await options(sh, words, 'dms')
   if (found.rest.length === 0) {
     const names = Object.keys(SYNOPSES)
-    let text = 'GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nBuiltin commands; `help name\' tells more about one of them.\n\n'
+    let text =
+      "GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nBuiltin commands; `help name' tells more about one of them.\n\n"
     for (const name of names) text += ` ${SYNOPSES[name]}\n`
     await sh.write(1, text)
     return 0
   }
   let status = 0
   for (const name of found.rest) {
-    const names = Object.keys(SYNOPSES).filter(each => each === name || (!Object.hasOwn(SYNOPSES, name) && each.startsWith(name)))
+    const names = Object.keys(SYNOPSES).filter(
+      each => each === name || (!Object.hasOwn(SYNOPSES, name) && each.startsWith(name)),
+    )
     if (names.length === 0) {
-      status = await fail(sh, 'help', `no help topics match \`${name}'.  Try \`help help' or \`man -k ${name}' or \`info ${name}'.`)
+      status = await fail(
+        sh,
+        'help',
+        `no help topics match \`${name}'.  Try \`help help' or \`man -k ${name}' or \`info ${name}'.`,
+      )
       continue
     }
     for (const each of names) {

@@ -1,7 +1,8 @@
 /** set, shopt, getopts, umask, ulimit. */
-import { toPlace } from '../parameter.ts'
-import { SET_OPTIONS, SHOPT_OPTIONS } from '../options.ts'
+
 import { startJobControl, stopJobControl } from '../job_control.ts'
+import { SET_OPTIONS, SHOPT_OPTIONS } from '../options.ts'
+import { toPlace } from '../parameter.ts'
 import type { Shell } from '../shell.ts'
 import { listAll } from './declare.ts'
 import { fail, integer, options, usage } from './usage.ts'
@@ -81,7 +82,8 @@ export async function shopt(sh: Shell, words: readonly string[]): Promise<number
   const names = (fromSet ? SET_OPTIONS : SHOPT_OPTIONS).map(([name]) => name)
   const isOn = (name: string): boolean => (fromSet ? sh.options.on(name) : sh.options.has(name))
   const line = (name: string): string => {
-    if (found.has('p')) return fromSet ? `set ${isOn(name) ? '-' : '+'}o ${name}\n` : `shopt ${isOn(name) ? '-s' : '-u'} ${name}\n`
+    if (found.has('p'))
+      return fromSet ? `set ${isOn(name) ? '-' : '+'}o ${name}\n` : `shopt ${isOn(name) ? '-s' : '-u'} ${name}\n`
     return `${name.padEnd(15)}\t${isOn(name) ? 'on' : 'off'}\n`
   }
   const setting = found.has('s') ? true : found.has('u') ? false : undefined
@@ -121,7 +123,8 @@ export async function getopts(sh: Shell, words: readonly string[]): Promise<numb
   const silent = spec.startsWith(':')
   const set = async (variable: string, value: string): Promise<number> => {
     const place = await toPlace(sh, variable)
-    if (place === undefined || place.subscript !== undefined) return fail(sh, 'getopts', `\`${variable}': not a valid identifier`)
+    if (place === undefined || place.subscript !== undefined)
+      return fail(sh, 'getopts', `\`${variable}': not a valid identifier`)
     sh.vars.setAt(place, value)
     return 0
   }
@@ -220,7 +223,8 @@ export async function umask(sh: Shell, words: readonly string[]): Promise<number
         const bad = /[^ugoa]/.exec(clause)?.[0] ?? clause
         return fail(sh, 'umask', `\`${bad}': invalid symbolic mode operator`)
       }
-      const bits = (match[3]!.includes('r') ? 4 : 0) | (match[3]!.includes('w') ? 2 : 0) | (match[3]!.includes('x') ? 1 : 0)
+      const bits =
+        (match[3]!.includes('r') ? 4 : 0) | (match[3]!.includes('w') ? 2 : 0) | (match[3]!.includes('x') ? 1 : 0)
       const who = match[1] === '' || match[1]!.includes('a') ? 'ugo' : match[1]!
       for (const c of who) {
         const shift = c === 'u' ? 6 : c === 'g' ? 3 : 0
@@ -276,7 +280,8 @@ export async function ulimit(sh: Shell, words: readonly string[]): Promise<numbe
     for (const letter of letters.length === 0 ? ['f'] : letters) {
       const entry = LIMITS.find(([each]) => each === letter)!
       const detail = entry[2] === '' ? `(-${letter})` : `(${entry[2]}, -${letter})`
-      text += letters.length > 1 ? `${entry[1].padEnd(20)}${detail.padStart(20)} ${value(letter)}\n` : `${value(letter)}\n`
+      text +=
+        letters.length > 1 ? `${entry[1].padEnd(20)}${detail.padStart(20)} ${value(letter)}\n` : `${value(letter)}\n`
     }
     await sh.write(1, text)
     return 0
@@ -284,7 +289,7 @@ export async function ulimit(sh: Shell, words: readonly string[]): Promise<numbe
   if (limit !== 'unlimited' && limit !== 'hard' && limit !== 'soft' && integer(limit) === undefined) {
     return fail(sh, 'ulimit', `${limit}: invalid number`)
   }
-  if (limit === 'unlimited' || integer(limit) !== undefined) for (const letter of letters.length === 0 ? ['f'] : letters) sh.limits.set(letter, limit)
+  if (limit === 'unlimited' || integer(limit) !== undefined)
+    for (const letter of letters.length === 0 ? ['f'] : letters) sh.limits.set(letter, limit)
   return 0
 }
-

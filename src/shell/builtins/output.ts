@@ -1,5 +1,5 @@
 /** echo and printf. */
-import { unescape } from '../../../commands/coreutils/lib/escape.ts'
+import { unescapeText } from '../../../commands/coreutils/lib/escape.ts'
 import { FormatError, format } from '../../../commands/coreutils/lib/format.ts'
 import { toPlace } from '../parameter.ts'
 import { backslashQuote } from '../quote.ts'
@@ -21,7 +21,7 @@ export async function echo(sh: Shell, words: readonly string[]): Promise<number>
   }
   let text = words.slice(i).join(' ')
   if (escapes) {
-    const result = unescape(text, 'echo', sh.utf8)
+    const result = unescapeText(text, 'echo', sh.utf8)
     text = result.text
     if (result.stop) newline = false
   }
@@ -45,7 +45,8 @@ export async function printf(sh: Shell, words: readonly string[]): Promise<numbe
         await fail(sh, 'printf', '-v: option requires an argument', 2)
         return usage(sh, 'printf')
       }
-      if ((await toPlace(sh, variable)) === undefined) return fail(sh, 'printf', `\`${variable}': not a valid identifier`, 2)
+      if ((await toPlace(sh, variable)) === undefined)
+        return fail(sh, 'printf', `\`${variable}': not a valid identifier`, 2)
       continue
     }
     if (word.length > 1 && word.startsWith('-')) {
@@ -63,7 +64,11 @@ export async function printf(sh: Shell, words: readonly string[]): Promise<numbe
       complain: message => complaints.push(message),
       quote: each => backslashQuote(each, sh.utf8),
       utf8: sh.utf8,
-      clock: { now: sh.proc.realtime(), start: sh.proc.realtime() - (sh.proc.monotonic() - sh.secondsStart), tz: sh.vars.get('TZ') ?? '' },
+      clock: {
+        now: sh.proc.realtime(),
+        start: sh.proc.realtime() - (sh.proc.monotonic() - sh.secondsStart),
+        tz: sh.vars.get('TZ') ?? '',
+      },
       invalid: argument => `${argument}: invalid number`,
       partial: argument => `${argument}: invalid number`,
       range: argument => `warning: ${argument}: Numerical result out of range`,
@@ -74,7 +79,7 @@ export async function printf(sh: Shell, words: readonly string[]): Promise<numbe
   }
   for (const complaint of complaints) await sh.report(`printf: ${complaint}`)
   if (bad !== undefined) return fail(sh, 'printf', bad)
-  if (variable !== undefined) sh.vars.setAt((await toPlace(sh, variable))!, text.replace(/\0[^]*/, ''))
+  if (variable !== undefined) sh.vars.setAt((await toPlace(sh, variable))!, text.replace(/\0[\s\S]*/, ''))
   else await sh.write(1, text)
   return complaints.some(complaint => !complaint.startsWith('warning')) ? 1 : 0
 }

@@ -44,7 +44,8 @@ export async function read(sh: Shell, words: readonly string[]): Promise<number>
   const exact = found.value('N')
   const countText = exact ?? found.value('n')
   const count = countText === undefined ? undefined : integer(countText)
-  if (countText !== undefined && (count === undefined || count < 0)) return fail(sh, 'read', `${countText}: invalid number`)
+  if (countText !== undefined && (count === undefined || count < 0))
+    return fail(sh, 'read', `${countText}: invalid number`)
   const names = found.rest
   for (const name of names) {
     if ((await toPlace(sh, name)) === undefined) return fail(sh, 'read', `\`${name}': not a valid identifier`)
@@ -55,7 +56,8 @@ export async function read(sh: Shell, words: readonly string[]): Promise<number>
   let input: Awaited<ReturnType<typeof readUntil>>
   try {
     input = await readUntil(sh, fd, {
-      delimiter: exact !== undefined ? undefined : delimiter === undefined ? '\n' : delimiter === '' ? '\0' : delimiter[0],
+      delimiter:
+        exact !== undefined ? undefined : delimiter === undefined ? '\n' : delimiter === '' ? '\0' : delimiter[0],
       ...(count === undefined ? {} : { count }),
       ...(timeout === undefined ? {} : { timeout }),
       backslash: !found.has('r'),
@@ -154,7 +156,10 @@ export async function mapfile(sh: Shell, words: readonly string[]): Promise<numb
   let lines: string[]
   const max = limit === undefined || limit === 0 ? Number.POSITIVE_INFINITY : limit + (skip ?? 0)
   try {
-    lines = max === Number.POSITIVE_INFINITY ? await allLines(sh, fd ?? 0, delimiter) : await someLines(sh, fd ?? 0, delimiter, max)
+    lines =
+      max === Number.POSITIVE_INFINITY
+        ? await allLines(sh, fd ?? 0, delimiter)
+        : await someLines(sh, fd ?? 0, delimiter, max)
   } catch (error) {
     if (!isSysError(error)) throw error
     return fail(sh, name, `${fd ?? 0}: invalid file descriptor: ${sysMessage(error)}`)

@@ -161,3 +161,25 @@ export function failure(fn: () => unknown): string {
   }
   return 'ok'
 }
+
+/** @returns what reading a file of a tree gives, `-> TARGET` for a link, the names in a directory, undefined where there is none */
+export function readNode(root: KernfsNode, path: string): string | number | readonly string[] | undefined {
+  const node = nodeAt(root, path)
+  if (node === undefined) return undefined
+  if (node.kind === 'link') return `-> ${node.target}`
+  if (node.kind === 'dir') return [...node.list()]
+  return node.read?.()
+}
+
+/** Writes a file of a tree. @returns bytes taken, or a negative error */
+export function writeNode(root: KernfsNode, path: string, text: string): number {
+  const node = nodeAt(root, path)
+  if (node?.kind !== 'file' || node.write === undefined) throw new Error(`cannot write ${path}`)
+  return node.write(text)
+}
+
+function nodeAt(root: KernfsNode, path: string): KernfsNode | undefined {
+  let node: KernfsNode | undefined = root
+  for (const part of path.split('/')) node = node?.kind === 'dir' ? node.lookup(part) : undefined
+  return node
+}
