@@ -23,9 +23,8 @@ export function bootMachine(options: BootMachineOptions): Machine {
   return new Machine({ ...options, programs })
 }
 
-/** @returns the paths of all programs, links included, sorted */
+/** @returns the names of all programs, sorted */
 export function programNames(): string[] {
-  return [...PROGRAMS, ...coreutilsPrograms, SHELL, ...CONVENIENCES]
-    .flatMap(program => [program.path, ...(program.links ?? [])])
-    .sort()
+  const paths = [...PROGRAMS, SHELL, ...CONVENIENCES].flatMap(program => [program.path, ...(program.links ?? [])])
+  return [...new Set(paths.map(path => path.slice(path.lastIndexOf('/') + 1)))].sort()
 }

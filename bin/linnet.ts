@@ -1,6 +1,7 @@
 /** The command line of Linnet: an interactive shell, one-line commands, scripts and transcripts. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { fail, UsageError } from './errors.ts'
+import { guardOutputs } from './host_output.ts'
 import type { BootOptions } from './options.ts'
 
 declare const __LINNET_VERSION__: string
@@ -9,7 +10,8 @@ declare const __LINNET_VERSION__: string
 const EX_MISUSE = 2
 
 function integer(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('it must be a whole number.')
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text)))
+    throw new InvalidArgumentError(`it must be a whole number up to ${Number.MAX_SAFE_INTEGER}.`)
   return Number(text)
 }
 
@@ -19,8 +21,8 @@ function seconds(text: string): number {
   return Number(text)
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value]
 }
 
 /** What the machine is like: options that every way of running shares. */
@@ -37,7 +39,6 @@ function machineOptions(command: Command): Command {
       '--mount <host:dir[:rw]>',
       'show a folder of the host in the machine, read-only without :rw (may be repeated)',
       collect,
-      [],
     )
     .option('--timeout <seconds>', 'stop after this much time on the wall, with status 124', seconds)
 }
@@ -95,7 +96,7 @@ async function main(argv: readonly string[]): Promise<number> {
   })
   program
     .command('commands')
-    .description('list the programs of the machine')
+    .description('list the commands that the machine has')
     .action(async () => {
       const { programNames } = await import('./boot.ts')
       process.stdout.write(programNames().join('\n') + '\n')
@@ -114,6 +115,8 @@ async function main(argv: readonly string[]): Promise<number> {
   return status
 }
 
+guardOutputs()
+process.on('uncaughtException', error => process.exit(fail(error, EX_MISUSE)))
 main(process.argv.slice(2)).then(
   status => {
     process.exitCode = status

@@ -5,15 +5,19 @@ import { scriptMachine } from '../src/lab/transcript.ts'
 import { transcriptOf } from '../src/lab/transcript_runner.ts'
 import type { Machine } from '../src/machine/machine.ts'
 import { Deadlock } from '../src/machine/scheduler.ts'
-import { O_CREAT, O_WRONLY } from '../src/uapi/fs.ts'
+import { O_CREAT, O_TRUNC, O_WRONLY } from '../src/uapi/fs.ts'
 import type { WaitStatus } from '../src/uapi/process.ts'
 import { Signal } from '../src/uapi/signal.ts'
 import { bootMachine } from './boot.ts'
 import { UsageError } from './errors.ts'
+import { hostOutput } from './host_output.ts'
 import { type BootOptions, parseMount } from './options.ts'
 
 /** Status of a run that --timeout ended, as timeout(1) has it. */
 const EX_TIMEOUT = 124
+
+/** The longest time a timer of Node can wait, ms. */
+const MAX_TIMER = 2 ** 31 - 1
 
 /** Environment of a shell that somebody starts, as a login on the reference machine has it. */
 export const LOGIN_ENVIRONMENT: readonly (readonly [string, string])[] = [
@@ -53,8 +57,8 @@ async function bash(machine: Machine, argv: readonly string[], options: BootOpti
     env: new Map(LOGIN_ENVIRONMENT),
     cwd: '/root',
     stdin,
-    stdout: machine.hostOutput(data => process.stdout.write(data)),
-    stderr: machine.hostOutput(data => process.stderr.write(data)),
+    stdout: hostOutput(machine, process.stdout),
+    stderr: hostOutput(machine, process.stderr),
   })
   const onData = (data: Buffer): void => stdin.push(data)
   const onEnd = (): void => stdin.end()
@@ -82,7 +86,9 @@ async function bash(machine: Machine, argv: readonly string[], options: BootOpti
 export async function limited<T>(machine: Machine, options: BootOptions, until: Promise<T>): Promise<T | undefined> {
   const { timeout } = options
   const limit =
-    timeout === undefined ? undefined : setTimeout(() => machine.scheduler.abort(new TimedOut(timeout)), timeout * 1000)
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => machine.scheduler.abort(new TimedOut(timeout)), Math.min(timeout * 1000, MAX_TIMER))
   try {
     return await machine.run(until)
   } catch (error) {
@@ -135,9 +141,12 @@ export async function runScript(script: string, args: readonly string[], options
   const bytes = readScript(script)
   const asked = scriptMachine(new TextDecoder().decode(bytes.subarray(0, 4096)))
   const machine = boot(options, options.machine ?? asked)
-  const path = `/root/${script === '-' ? 'stdin.sh' : basename(script)}`
-  machine.vfs.open(machine.host, path, O_WRONLY | O_CREAT, 0o755).write(machine.host, bytes)
-  return bash(machine, [path, ...args], options)
+  // in the machine it lies in the directory that the shell starts in
+  const name = script === '-' ? 'stdin.sh' : basename(script)
+  const file = machine.vfs.open(machine.host, `/root/${name}`, O_WRONLY | O_CREAT | O_TRUNC, 0o755)
+  file.write(machine.host, bytes)
+  file.put()
+  return bash(machine, [script.startsWith('./') ? `./${name}` : name, ...args], options)
 }
 
 /** `linnet run --transcript SCRIPT` @returns 0: the statuses are in the transcript */

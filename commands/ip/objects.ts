@@ -56,5 +56,5 @@ export const OBJECTS: readonly ObjectEntry[] = [
   { name: 'mptcp', load: absent('mptcp') },
   { name: 'ioam', load: absent('ioam') },
   { name: 'help', load: () => import('./help.ts') },
-  { name: 'stats', load: absent('stats') },
+  { name: 'stats', load: () => import('./stats.ts') },
 ]

@@ -8,6 +8,7 @@ import { Kernel } from '../kernel/kernel.ts'
 import { Errno, SysError } from '../uapi/errno.ts'
 import { O_RDONLY, O_RDWR } from '../uapi/fs.ts'
 import type { Program, ProgramFile, WaitStatus } from '../uapi/process.ts'
+import { Signal } from '../uapi/signal.ts'
 import { FileTable } from './file_table.ts'
 import { makedev } from './files/devices.ts'
 import { DirectoryFile } from './files/directory.ts'
@@ -32,7 +33,7 @@ import { ProcessTable } from './process_table.ts'
 import { programImage } from './programs.ts'
 import { Scheduler } from './scheduler.ts'
 import { placeFile, placeLink, placeTerminal, seedDevices, seedRoot } from './seed/tree.ts'
-import { sendSignal } from './signals.ts'
+import { sendSignal, signalGroup } from './signals.ts'
 import { makeStdio } from './stdio.ts'
 import { which } from './syscalls/process.ts'
 import { Task, type UtsNames } from './task.ts'
@@ -74,6 +75,7 @@ export interface SpawnOptions {
 export interface Running {
   readonly pid: number
   readonly exited: Promise<WaitStatus>
+  /** Sends a signal as a terminal would, to its process group; SIGKILL only to the process itself. */
   kill(signal: number): void
 }
 
@@ -297,7 +299,8 @@ export class Machine {
       pid: task.pid,
       exited,
       kill: signal => {
-        sendSignal(task, signal)
+        if (signal === Signal.SIGKILL) sendSignal(task, signal)
+        else signalGroup(this.processes.group(task.pgid), signal)
         this.scheduler.kick()
       },
     }
@@ -322,7 +325,7 @@ export class Machine {
 
   /** Makes a standard output that the host gets as it comes. */
   hostOutput(sink: (data: Uint8Array) => void): HostOutput {
-    return new HostOutput(this.nextAnonIno(), sink)
+    return new HostOutput(this.scheduler, this.nextAnonIno(), sink)
   }
 
   /** Opens a file as root would, for use as a standard stream. */

@@ -282,8 +282,8 @@ export class UserProcess implements Process {
     signals.kill(this.task, pid, signal)
   }
 
-  signal(signal: number, handler: SignalHandler): void {
-    signals.signal(this.task, signal, handler)
+  signal(signal: number, handler: SignalHandler): SignalHandler {
+    return signals.signal(this.task, signal, handler)
   }
 
   pause(timeout = Number.POSITIVE_INFINITY): Promise<void> {

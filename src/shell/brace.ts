@@ -31,9 +31,10 @@ function joinTilde(parts: WordPart[]): WordPart[] {
   return parts
 }
 
+/** The backslash among characters quotes the end of its word. */
 function expandItem(item: BraceItem): WordPart[][] {
   if (item.type === 'Word') return expandBraces(item.word).map(word => word.parts)
-  return range(item).map(value => [{ type: 'Literal', value }])
+  return range(item).map(value => [value === '\\' ? { type: 'SingleQuoted', value: '' } : { type: 'Literal', value }])
 }
 
 function range(item: Extract<BraceItem, { type: 'Range' }>): string[] {
@@ -49,8 +50,7 @@ function range(item: Extract<BraceItem, { type: 'Range' }>): string[] {
   const width = padded ? Math.max(from.replace('+', '').length, to.replace('+', '').length) : 0
   for (let n = start; start <= end ? n <= end : n >= end; n += start <= end ? step : -step) {
     if (out.length >= LIMIT) throw new RangeError('brace expansion: too many words')
-    // a backslash quotes the end of the word
-    if (!numeric) out.push(n === 0x5c ? '' : String.fromCharCode(n))
+    if (!numeric) out.push(String.fromCharCode(n))
     else if (n < 0) out.push(`-${String(-n).padStart(width - 1, '0')}`)
     else out.push(String(n).padStart(width, '0'))
   }

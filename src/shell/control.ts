@@ -50,6 +50,9 @@ export function isJump(thrown: unknown): thrown is LoopJump | ReturnJump | ExitJ
 
 /** An error with a text for the user that has not been printed yet; the command it comes from fails. */
 export class ShellError extends Error {
+  /** the whole message: no builtin puts its name before it */
+  whole = false
+
   /** exit status of the command */
   readonly status: number
   /** whether the rest of the command line is abandoned, or even the shell ends (where it is not interactive) */

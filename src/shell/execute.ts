@@ -528,7 +528,8 @@ async function cStyleFor(sh: Shell, node: CStyleForNode): Promise<number> {
     try {
       return await arithmetic(sh, text)
     } catch (error) {
-      if (error instanceof ShellError) throw new ShellError(`((: ${error.message}`, 1, 'command')
+      if (error instanceof ShellError)
+        throw new ShellError(error.whole ? error.message : `((: ${error.message}`, 1, 'command')
       throw error
     }
   }
@@ -557,7 +558,7 @@ async function arithmeticCommand(
     return (await arithmetic(sh, text)) !== 0n ? 0 : 1
   } catch (error) {
     if (error instanceof ShellError && error.severity !== 'shell')
-      throw new ShellError(`((: ${error.message}`, 1, 'command')
+      throw new ShellError(error.whole ? error.message : `((: ${error.message}`, 1, 'command')
     throw error
   }
 }
@@ -614,7 +615,7 @@ async function selectLoop(sh: Shell, node: ForNode): Promise<number> {
       continue
     }
     const index = /^\d+$/.test(reply) ? Number(reply) : 0
-    sh.vars.set(node.variable, values[index - 1] ?? '')
+    assignLoopVariable(sh, node.variable, values[index - 1] ?? '')
     const result = await iteration(sh, node.body)
     status = result.status
     if (!result.go) break

@@ -507,7 +507,7 @@ export abstract class Lexer {
       if (marked) this.hideArithmetic(from, this.pos - 2)
       return true
     }
-    if (this.pos >= this.text.length && !this.final) throw new Incomplete()
+    if (this.pos >= this.text.length) this.missing(')', line)
     this.pos = pos
     this.line = line
     this.edits.length = edits

@@ -3,12 +3,13 @@
  * so that the interpreter sees one tree.
  */
 import { parse } from 'just-bash'
-import { PARAMETER, ShellSyntaxError } from './lexer.ts'
 import { markedBraces } from './brace.ts'
+import { PARAMETER, ShellSyntaxError } from './lexer.ts'
 import { readUnit, type Unit } from './reader.ts'
 import {
   type AssignmentNode,
   COPROC_PREFIX,
+  FOR_PREFIX,
   type ForNode,
   type FunctionDefNode,
   MARK_ARITHMETIC,
@@ -135,8 +136,9 @@ class Correction {
     // the trees of arithmetic expressions are not used, only their text
     const arithmetic = record.type === 'ArithmeticExpression'
     if (record.type === 'Word') {
-      const word = node as WordNode
-      if (word.parts.some(hasBrace)) word.parts = markedBraces(word.parts)
+      // an alternative of a brace expansion is called so too, but has no parts
+      const word = node as Partial<WordNode>
+      if (word.parts?.some(hasBrace) === true) word.parts = markedBraces(word.parts)
     }
     for (const key in record) {
       const value = record[key]
@@ -150,10 +152,10 @@ class Correction {
         break
       case 'For': {
         const loop = node as ForNode
-        if (loop.variable.startsWith(SELECT_PREFIX)) {
-          loop.variable = loop.variable.slice(SELECT_PREFIX.length)
-          loop.select = true
-        }
+        const marked = LOOP_VARIABLE.exec(loop.variable)!
+        if (marked[1] === SELECT_PREFIX) loop.select = true
+        loop.line = Number(marked[2])
+        loop.variable = marked[3]!
         break
       }
       case 'FunctionDef': {
@@ -165,6 +167,7 @@ class Correction {
         break
       }
       case 'Word':
+        if (record['parts'] === undefined) break
         this.restore(node as WordNode)
         correctWord(node as WordNode)
         break
@@ -196,6 +199,7 @@ class Correction {
   }
 }
 
+const LOOP_VARIABLE = new RegExp(`^(${SELECT_PREFIX}|${FOR_PREFIX})(\\d+)__([^]*)$`)
 const HIDDEN_EXPANSION = new RegExp(`\\$${NESTED_PREFIX}(\\d+)${MARK_NOTHING}`, 'g')
 const HIDDEN_ARITHMETIC = new RegExp(`${MARK_ARITHMETIC}(\\d+)`, 'g')
 const HIDDEN_BRACES = new RegExp(`[${MARK_OPEN}${MARK_COMMA}${MARK_CLOSE}${MARK_BRACE}]`, 'g')

@@ -73,7 +73,7 @@ class Compiler {
   constructor(pattern: string, extglob: boolean, lazy: boolean) {
     this.pattern = pattern
     this.extglob = extglob
-    this.star = lazy ? '[sS]*?' : '[sS]*'
+    this.star = lazy ? '[^]*?' : '[^]*'
   }
 
   /** Compiles from `from` up to `to`; `rest` is what must follow, for `!(…)`. */
@@ -114,7 +114,7 @@ class Compiler {
           parts.push(this.star)
           break
         case '?':
-          parts.push('[sS]')
+          parts.push('[^]')
           break
         case '[': {
           const end = bracketEnd(pattern, i)
@@ -213,7 +213,7 @@ function bracket(body: string): string {
     }
     out += quoteRegex(c)
   }
-  if (out === '') return negated ? '[sS]' : '[]'
+  if (out === '') return negated ? '[^]' : '[]'
   return negated ? `[^${out}]` : `[${out}]`
 }
 

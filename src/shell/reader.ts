@@ -5,7 +5,7 @@
  * constructs are rewritten that the parser does not know.
  */
 import { Incomplete, Lexer, Place, ShellSyntaxError, type Token } from './lexer.ts'
-import { COPROC_PREFIX, MARK_ARRAY, SELECT_PREFIX } from './syntax.ts'
+import { COPROC_PREFIX, FOR_PREFIX, MARK_ARRAY, SELECT_PREFIX } from './syntax.ts'
 
 /** One complete command: a list up to its newline. */
 export interface Unit {
@@ -483,7 +483,7 @@ class CommandReader extends Lexer {
     }
     if (variable.kind !== 'word') this.unexpected(variable)
     this.take()
-    if (select) this.edit(variable.start, 0, SELECT_PREFIX)
+    this.edit(variable.start, 0, `${select ? SELECT_PREFIX : FOR_PREFIX}${variable.line}__`)
     this.newlines()
     let token = this.peek(Place.Assignment)
     if (token.kind === 'word' && token.plain && token.text === 'in') {

@@ -103,6 +103,7 @@ export function defineSpecials(sh: Shell, parent: Shell | undefined): void {
     value => {
       sh.secondsStart = sh.proc.monotonic() - Number(value) * 1e9
     },
+    Attr.Integer,
   )
   define('EPOCHSECONDS', () => String(Math.floor(sh.proc.realtime() / 1e9)))
   define('EPOCHREALTIME', () => {

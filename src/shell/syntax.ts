@@ -55,6 +55,8 @@ export type ToggleCase = Extract<ParameterOperation, { type: 'CaseModification' 
 export const MARK_NOTHING = '\ue000'
 /** Stands, followed by a number, for an array assignment that is an argument of a declaration command. */
 export const MARK_ARRAY = '\ue001'
+/** Stands, followed by its line and two underscores, before the variable of a loop. */
+export const FOR_PREFIX = '__for__'
 export const SELECT_PREFIX = '__select__'
 export const COPROC_PREFIX = '__coproc__'
 /** Stands, followed by a number, for the text of an arithmetic expression. */

@@ -124,6 +124,26 @@ export class Traps {
     return [...(this.shown ?? this.commands)].sort(([a], [b]) => order(a) - order(b))
   }
 
+  /**
+   * Puts off the end that Ctrl-C means for a script while a command in the foreground runs: the signal is the command's.
+   * @returns a function for afterwards, which tells whether it came
+   */
+  deferInterrupt(sh: Shell): () => boolean {
+    if (sh.interactive || this.commands.has(Signal.SIGINT) || this.commands.has('EXIT')) return () => false
+    let came = false
+    const before = sh.proc.signal(Signal.SIGINT, () => {
+      came = true
+    })
+    if (before !== 'default') {
+      sh.proc.signal(Signal.SIGINT, before)
+      return () => false
+    }
+    return () => {
+      if (!this.commands.has(Signal.SIGINT)) sh.proc.signal(Signal.SIGINT, 'default')
+      return came
+    }
+  }
+
   /** @returns whether something waits to be run between two commands */
   get waiting(): boolean {
     return this.pending.length > 0 || this.fatal !== undefined

@@ -250,8 +250,7 @@ export class Variables {
 
   private checkWritable(name: string): void {
     const variable = this.lookup(name)
-    if (variable !== undefined && variable.attrs & Attr.Readonly)
-      throw new ShellError(`${name}: readonly variable`, 1, 'line')
+    if (variable !== undefined && variable.attrs & Attr.Readonly) throw readonlyError(name, 'line')
   }
 
   /** Applies what the attributes do to a value. */
@@ -412,7 +411,7 @@ export class Variables {
     if (scope === undefined || scope.vars.has(name)) return
     const outer = this.lookup(name)
     if (outer !== undefined && outer.attrs & Attr.Readonly && this.scopeOf(name)?.kind === 'global') {
-      throw new ShellError(`${name}: readonly variable`, 1, 'command')
+      throw readonlyError(name, 'command')
     }
     const temporary = this.scopeOf(name)?.kind === 'temporary'
     const variable: Variable = { value: undefined, array: undefined, assoc: undefined, attrs: 0, owner: this.owner }
@@ -434,8 +433,7 @@ export class Variables {
   /** Puts an assignment before a command into the innermost, temporary scope: exported. */
   setTemporary(name: string, value: string, append: boolean): void {
     const outer = this.lookup(name)
-    if (outer !== undefined && outer.attrs & Attr.Readonly)
-      throw new ShellError(`${name}: readonly variable`, 1, 'command')
+    if (outer !== undefined && outer.attrs & Attr.Readonly) throw readonlyError(name, 'command')
     const scope = this.scopes[this.scopes.length - 1]!
     const old = scope.vars.get(name) ?? outer
     const variable: Variable = {
@@ -583,4 +581,10 @@ function hash(key: string): number {
     h = Math.imul(h, 16777619) ^ (byte > 0x7f ? byte - 256 : byte)
   }
   return h >>> 0
+}
+
+function readonlyError(name: string, severity: ShellError['severity']): ShellError {
+  const error = new ShellError(`${name}: readonly variable`, 1, severity)
+  error.whole = true
+  return error
 }

@@ -93,11 +93,15 @@ export async function waitPid(sh: Shell, pid: number): Promise<number> {
  */
 export async function waitForeground(sh: Shell, job: Job): Promise<number> {
   if (sh.terminal !== undefined && job.pgid !== undefined) sh.proc.tcsetpgrp(sh.terminal, job.pgid)
+  const interrupted = sh.traps.deferInterrupt(sh)
   while (job.state === 'running') {
     if ((await waitAny(sh, job)) === false) {
       for (const process of job.processes) if (process.state === 'running') process.state = 'done'
     }
   }
+  const { status: last } = job.last
+  if (interrupted() && last?.kind === 'signaled' && last.signal === Signal.SIGINT)
+    sh.proc.kill(sh.proc.pid, Signal.SIGINT)
   if (sh.terminal !== undefined && job.pgid !== undefined) sh.proc.tcsetpgrp(sh.terminal, sh.proc.pgid)
   const status = job.status
   for (const process of job.processes) sh.jobs.statuses.delete(process.pid)

@@ -186,8 +186,8 @@ export interface Process {
   waitpid(pid: number, options?: { nohang?: boolean; untraced?: boolean }): Promise<WaitStatus | undefined>
   /** @param pid a process, 0 for the own group, -1 for all, -G for the group G */
   kill(pid: number, signal: number): void
-  /** Sets what a signal does. SIGKILL and SIGSTOP: EINVAL. */
-  signal(signal: number, handler: SignalHandler): void
+  /** Sets what a signal does. SIGKILL and SIGSTOP: EINVAL. @returns what it did before */
+  signal(signal: number, handler: SignalHandler): SignalHandler
   /** Waits for any handled signal, or for `timeout` ns. */
   pause(timeout?: number): Promise<void>
   /** Ends the program at once with this status, from any depth. */

@@ -36,8 +36,7 @@ export function format(spec: string, args: readonly string[], env: FormatEnviron
   return { text: out, stop: false }
 }
 
-const CONVERSION =
-  /^%([-+ #0']*)(\*|-?\d+)?(?:\.(\*|-?\d*))?(?:(?:hh|h|ll|l|L|q|j|z|t)(?=[a-zA-Z]))?([a-zA-Z%]|\([^)]*\)T)?/
+const CONVERSION = /^%([-+ #0']*)(\*|-?\d+)?(?:\.(\*|-?\d*))?([hjlLtz]*)([a-zA-Z%]|\([^)]*\)T)?/
 
 class Pass {
   next: number
@@ -89,12 +88,15 @@ class Pass {
 
   private conversion(match: RegExpExecArray): string {
     let flags = match[1]!
-    const conversion = match[4]
+    const conversion = match[5]
     const all = match[0]
     if (conversion === undefined) {
       throw new FormatError(`\`${all}': missing format character`)
     }
-    if (conversion === '%') return '%'
+    if (conversion === '%') {
+      if (match[4] !== '') throw new FormatError("`%': invalid format character")
+      return '%'
+    }
     let width = match[2] === undefined ? 0 : match[2] === '*' ? this.integer(this.argument() ?? '0') : Number(match[2])
     if (width < 0) {
       flags += '-'

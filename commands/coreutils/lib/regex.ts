@@ -28,8 +28,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   W: '\\W',
   s: '[ \\t\\n\\v\\f\\r]',
   S: '[^ \\t\\n\\v\\f\\r]',
-  '`': '(?<![sS])',
-  "'": '(?![sS])',
+  '`': '(?<![^])',
+  "'": '(?![^])',
 }
 
 const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g
@@ -116,7 +116,7 @@ class Translator {
       }
       if (c === '.') {
         push('[^\\n]')
-        if (this.multiline || this.controls) out = `${out.slice(0, item)}[sS]`
+        if (this.multiline || this.controls) out = `${out.slice(0, item)}[^]`
         continue
       }
       if (c === '*') {
@@ -133,7 +133,7 @@ class Translator {
       if (c === '$') {
         const rest = pattern.slice(i + 1)
         if (this.extended || rest === '' || rest.startsWith('\\)') || rest.startsWith('\\|')) {
-          out += this.multiline ? '$' : '(?![sS])'
+          out += this.multiline ? '$' : '(?![^])'
           item = -1
         } else push('\\$')
         continue
@@ -271,7 +271,7 @@ class Translator {
       body += quoteClass(low)
     }
     if (negated && !this.multiline && !this.controls) body += '\\n'
-    return { text: body === '' ? (negated ? '[sS]' : '[]') : negated ? `[^${body}]` : `[${body}]`, at: i }
+    return { text: body === '' ? (negated ? '[^]' : '[]') : negated ? `[^${body}]` : `[${body}]`, at: i }
   }
 }
 
@@ -298,7 +298,7 @@ export class Regex {
     this.regex = new RegExp(source, `g${flags}`)
     const plain = source.replace(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g, '')
     if (plain.includes('|') && !/\(\?|\$|\\b/.test(plain) && !/\\[bB]|\(\?/.test(source))
-      this.whole = new RegExp(`(?:${source})(?![sS])`, `y${flags}`)
+      this.whole = new RegExp(`(?:${source})(?![^])`, `y${flags}`)
   }
 
   test(text: string): boolean {
@@ -365,7 +365,7 @@ export function toJsRegex(pattern: string, ignoreCase: boolean): RegExp {
       regex = new RegExp(
         new Translator(pattern, { extended: true, multiline: false, controls: false })
           .translate()
-          .replaceAll('[^\\n]', '[sS]'),
+          .replaceAll('[^\\n]', '[^]'),
         ignoreCase ? 'i' : '',
       )
     } catch (error) {

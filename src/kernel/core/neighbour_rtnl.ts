@@ -42,6 +42,7 @@ import {
   pneighCreate,
   pneighDelete,
   pneighLookup,
+  pneighPurge,
 } from './neighbour.ts'
 import type { NetDevice } from './net_device.ts'
 import type { RtnlContext } from './rtnetlink.ts'
@@ -254,8 +255,14 @@ export function neighAppNs(n: Neighbour): void {
   notifyOf(n, RTM_GETNEIGH)
 }
 
-/** Registers the messages with a kernel (neigh_init). */
+/** Registers the messages with a kernel, and takes the proxies of namespaces that end out of the tables (neigh_init). */
 export function neighRtnlInit(kernel: Kernel): void {
+  kernel.registerPernet({
+    init: () => {},
+    exit(net) {
+      for (const tbl of neighTables(kernel).values()) pneighPurge(tbl, entry => entry.net === net)
+    },
+  })
   kernel.rtnl.register(AF_UNSPEC, RTM_NEWNEIGH, { doit: neighAdd })
   kernel.rtnl.register(AF_UNSPEC, RTM_DELNEIGH, { doit: neighDelete })
   kernel.rtnl.register(AF_UNSPEC, RTM_GETNEIGH, {

@@ -11,7 +11,12 @@ import { registerNetdevice, unregisterNetdevice, unregisterNetdeviceMany } from 
 import { netdevUpperDevLink, netdevUpperDevUnlink } from '../core/dev_upper.ts'
 import { ETH_ALEN, ETH_MAX_MTU, etherSetup, isValidEtherAddr, isZeroEtherAddr } from '../core/ethernet.ts'
 import { NETIF_F_FRAGLIST, NETIF_F_HIGHDMA, NETIF_F_LLTX, NETIF_F_SG } from '../core/features.ts'
-import { linkwatchFireEvent, netifCarrierOff, netifCarrierOn, netifStackedTransferOperstate } from '../core/link_watch.ts'
+import {
+  linkwatchFireEvent,
+  netifCarrierOff,
+  netifCarrierOn,
+  netifStackedTransferOperstate,
+} from '../core/link_watch.ts'
 import type { KernelModule } from '../core/module.ts'
 import { IFF_NO_QUEUE, NETDEV_TX_OK, type NetDevice, type NetDeviceOps, type RtnlLinkOps } from '../core/net_device.ts'
 import { registerLinkOps } from '../core/rtnl_link.ts'

@@ -1,10 +1,11 @@
 /** `nlmon`: a device on which tools see netlink messages. */
+
+import { Errno } from '../../uapi/errno.ts'
 import { IFF_NOARP } from '../../uapi/if.ts'
 import { NETIF_F_FRAGLIST, NETIF_F_HIGHDMA, NETIF_F_LLTX, NETIF_F_SG } from '../core/features.ts'
-import { type KernelModule } from '../core/module.ts'
+import type { KernelModule } from '../core/module.ts'
 import { IFF_NO_QUEUE, NETDEV_TX_OK, type RtnlLinkOps } from '../core/net_device.ts'
 import { registerLinkOps } from '../core/rtnl_link.ts'
-import { Errno } from '../../uapi/errno.ts'
 
 const ARPHRD_NETLINK = 824
 /** Room for one message (NLMSG_GOODSIZE), and bytes of a message's header. */

@@ -6,7 +6,14 @@ import type { LinkMessage } from '../../uapi/rtnetlink.ts'
 import { registerNetdevice, unregisterNetdevice } from '../core/dev_core.ts'
 import { netifCarrierOff, netifCarrierOn } from '../core/link_watch.ts'
 import type { KernelModule } from '../core/module.ts'
-import { IFF_NO_QUEUE, NET_RX_SUCCESS, NETDEV_TX_OK, type NetDevice, type NetDeviceOps, type RtnlLinkOps } from '../core/net_device.ts'
+import {
+  IFF_NO_QUEUE,
+  NET_RX_SUCCESS,
+  NETDEV_TX_OK,
+  type NetDevice,
+  type NetDeviceOps,
+  type RtnlLinkOps,
+} from '../core/net_device.ts'
 import { registerLinkOps } from '../core/rtnl_link.ts'
 import { rtnlConfigureLink, rtnlCreateLink, rtnlLinkGetNet } from '../core/rtnl_link_create.ts'
 

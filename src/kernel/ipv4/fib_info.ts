@@ -168,6 +168,8 @@ export class FibResult {
   /** RTN_… */
   type = 0
   scope = 0
+  /** the TOS the route is for, 0: any */
+  tos = 0
   tclassid = 0
   fi: FibInfo | undefined
   table: FibTable | undefined
@@ -178,7 +180,7 @@ export class FibResult {
     this.nhc = undefined
     this.table = undefined
     this.type = RTN_UNSPEC
-    this.prefixlen = this.tclassid = this.nhSel = this.scope = this.prefix = 0
+    this.prefixlen = this.tos = this.tclassid = this.nhSel = this.scope = this.prefix = 0
   }
 
   /** @returns the device packets leave by */

@@ -198,6 +198,7 @@ export class FibTable {
     res.nhSel = sel
     res.nhc = nhc
     res.type = fa.type
+    res.tos = fa.tos
     res.scope = fi.scope
     res.fi = fi
     res.table = this

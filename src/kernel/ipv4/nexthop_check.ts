@@ -31,7 +31,6 @@ export function checkNexthopGroup(net: Net, attrs: Attrs, groupType: number, ext
   const group = attrs.group!
   if (group.length === 0) return extack.fail(-Errno.EINVAL, 'Invalid length for nexthop group attribute')
   for (const [i, entry] of group.entries()) {
-    if (entry.weight > 254) return extack.fail(-Errno.EINVAL, 'Invalid value for weight')
     for (let j = i + 1; j < group.length; j++)
       if (group[j]!.id === entry.id) return extack.fail(-Errno.EINVAL, 'Nexthop id can not be used twice in a group')
   }

@@ -43,6 +43,7 @@ function fillInfo(
   dst: number,
   src: number,
   tableId: number,
+  tos: number,
   fl4: Flowi4 | undefined,
   skb: SkBuff | undefined,
   flags: number,
@@ -57,7 +58,7 @@ function fillInfo(
     family: AF_INET,
     dstLen: 32,
     srcLen: src !== 0 ? 32 : 0,
-    tos: fl4?.tos ?? 0,
+    tos,
     table: tableId < 256 ? tableId : RT_TABLE_COMPAT,
     protocol: RTPROT_UNSPEC,
     scope: RT_SCOPE_UNIVERSE,
@@ -109,7 +110,7 @@ export function dumpExceptions(tableId: number, fi: FibInfo, flags: number, out:
     for (const fnhe of nhc.exceptions.values()) {
       if (fnhe.genid !== genid || (fnhe.expires !== 0 && kernel.clock.now > fnhe.expires)) continue
       const rt = fnhe.rthInput ?? fnhe.rthOutput
-      if (rt !== undefined) out.push(fillInfo(rt, fnhe.daddr, 0, tableId, undefined, undefined, flags))
+      if (rt !== undefined) out.push(fillInfo(rt, fnhe.daddr, 0, tableId, 0, undefined, undefined, flags))
     }
   }
 }
@@ -217,8 +218,8 @@ function route(
   if ((msg.rtmFlags & RTM_F_NOTIFY) !== 0) rt.rtFlags |= RTCF_NOTIFY
   const lookedUp = (msg.rtmFlags & RTM_F_LOOKUP_TABLE) !== 0
   const tableId = lookedUp ? (res.table?.id ?? 0) : 0
-  if ((msg.rtmFlags & RTM_F_FIB_MATCH) === 0) return [fillInfo(rt, dst, src, tableId, fl4, skb, 0)]
+  if ((msg.rtmFlags & RTM_F_FIB_MATCH) === 0) return [fillInfo(rt, dst, src, tableId, res.tos, fl4, skb, 0)]
   if (res.fi === undefined) return FIB_PROPS[res.type]!.error || -Errno.EHOSTUNREACH
-  const alias = new FibAlias(res.fi, 32 - res.prefixlen, fl4.tos, rt.type, tableId)
+  const alias = new FibAlias(res.fi, 32 - res.prefixlen, res.tos, rt.type, tableId)
   return [fibDumpInfo(RTM_NEWROUTE, res.prefix, alias, tableId, 0)]
 }

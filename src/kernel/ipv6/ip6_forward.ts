@@ -30,7 +30,7 @@ import {
 } from './ndisc_msg.ts'
 import { ndiscSendRedirect } from './ndisc_redirect.ts'
 import { NF_INET_FORWARD, nfHook6 } from './netfilter6.ts'
-import { ip6DstMtu } from './route.ts'
+import { ip6ForwardMtu } from './route.ts'
 import type { Rt6Info } from './rt6_info.ts'
 import {
   IPSTATS_MIB_FRAGFAILS,
@@ -117,7 +117,7 @@ export function ip6Forward(skb: SkBuff): number {
       return dropAs(skb, net, idev, IPSTATS_MIB_INADDRERRORS)
     }
   }
-  const mtu = Math.max(ip6DstMtu(dst), IPV6_MIN_MTU)
+  const mtu = Math.max(ip6ForwardMtu(dst), IPV6_MIN_MTU)
   if (tooBig(skb, mtu)) {
     // the outgoing device decides about the error's source
     skb.dev = dst.dev

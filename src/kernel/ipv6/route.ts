@@ -351,6 +351,15 @@ export function ip6DstMtu(rt: Rt6Info): number {
   return Math.min(idev === undefined ? IPV6_MIN_MTU : idev.cnf.data[IPV6_DEVCONF_MTU]!, IP6_MAX_MTU)
 }
 
+/** @returns the MTU that forwarded packets are held against: the device's, unless the route's is locked, bytes */
+export function ip6ForwardMtu(rt: Rt6Info): number {
+  if (mtuLocked(rt)) {
+    const set = rt.from!.metrics.raw(RTAX_MTU)
+    if (set !== 0) return set
+  }
+  return in6Dev(rt.dev)?.cnf.data[IPV6_DEVCONF_MTU] ?? IPV6_MIN_MTU
+}
+
 /** @returns whether a route's MTU was locked (`mtu lock`): nothing learned changes it */
 export function mtuLocked(rt: Rt6Info): boolean {
   return rt.from?.metrics.locked(RTAX_MTU) ?? false

@@ -1,7 +1,7 @@
 /** The host's streams as files of the machine: standard input that arrives at any time, output that a function takes. */
 import { WaitQueue } from '../../kernel/core/wait.ts'
 import { Errno } from '../../uapi/errno.ts'
-import { O_RDONLY, O_WRONLY, POLLHUP, POLLIN, S_IFIFO, type Stat } from '../../uapi/fs.ts'
+import { O_RDONLY, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, S_IFIFO, type Stat } from '../../uapi/fs.ts'
 import type { Scheduler } from '../scheduler.ts'
 import type { Task } from '../task.ts'
 import { OpenFile } from './open_file.ts'
@@ -88,15 +88,39 @@ export class HostInput extends OpenFile {
   }
 }
 
-/** A pipe that the host empties at once: `sink` gets every write. */
+/** A pipe that the host empties: `sink` gets every write. */
 export class HostOutput extends OpenFile {
   private readonly ino: number
   private readonly sink: (data: Uint8Array) => void
+  private readonly waiters: WaitQueue
+  private readonly scheduler: Scheduler
+  private full = false
+  private broken = false
 
-  constructor(ino: number, sink: (data: Uint8Array) => void) {
+  constructor(scheduler: Scheduler, ino: number, sink: (data: Uint8Array) => void) {
     super(O_WRONLY)
+    this.scheduler = scheduler
     this.ino = ino
     this.sink = sink
+    this.waiters = new HeldWaitQueue(scheduler)
+  }
+
+  override get wq(): WaitQueue {
+    return this.waiters
+  }
+
+  /** Makes writers wait, or go on: the host's reader is slower than they. */
+  hold(on: boolean): void {
+    this.full = on
+    if (on) return
+    this.waiters.wake()
+    this.scheduler.kick()
+  }
+
+  /** Nobody reads any more: writers get EPIPE. */
+  break(): void {
+    this.broken = true
+    this.hold(false)
   }
 
   override get link(): string {
@@ -108,7 +132,13 @@ export class HostOutput extends OpenFile {
   }
 
   override write(_task: Task, data: Uint8Array): number {
+    if (this.broken) return -Errno.EPIPE
+    if (this.full) return -Errno.EAGAIN
     this.sink(data)
     return data.length
+  }
+
+  override poll(): number {
+    return this.broken ? POLLOUT | POLLERR : this.full ? 0 : POLLOUT
   }
 }

@@ -15,12 +15,14 @@ export function kill(task: Task, pid: number, signal: number): void {
 }
 
 /** sigaction(2) */
-export function signal(task: Task, number: number, handler: SignalHandler): void {
+export function signal(task: Task, number: number, handler: SignalHandler): SignalHandler {
   task.enter(COST.trivial)
   if (number < 1 || number > NSIG || number === Signal.SIGKILL || number === Signal.SIGSTOP)
     throw new SysError(Errno.EINVAL)
+  const before = task.handlers.get(number) ?? 'default'
   if (handler === 'default') task.handlers.delete(number)
   else task.handlers.set(number, handler)
+  return before
 }
 
 /** pause(2), with a time limit. A signal that waits already ends it: as with sigsuspend(2), none is missed. */

@@ -234,7 +234,10 @@ export async function letCommand(sh: Shell, words: readonly string[]): Promise<n
   try {
     for (const arg of args) value = await arithmetic(sh, arg)
   } catch (error) {
-    if (error instanceof ShellError && error.severity === 'line') return fail(sh, 'let', error.message)
+    if (error instanceof ShellError && error.severity === 'line') {
+      if (error.whole) throw new ShellError(error.message, 1, 'command')
+      return fail(sh, 'let', error.message)
+    }
     throw error
   }
   return value !== 0n ? 0 : 1
