@@ -48,7 +48,7 @@ import type { NetDevice } from './net_device.ts'
 import type { RtnlContext } from './rtnetlink.ts'
 
 /** The flags of ndm_flags; those above travel in NDA_FLAGS_EXT. */
-const FLAGS_MASK = (1 << NTF_EXT_SHIFT) - 1
+const FLAGS_MASK = 0xff
 
 /** @returns an entry as a message (neigh_fill_info) */
 export function neighFillInfo(n: Neighbour, type: NeighMessage['type'], flags: number): NeighMessage {
