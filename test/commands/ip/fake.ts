@@ -132,7 +132,7 @@ export interface Step {
   readonly status: number
 }
 
-/** Reads a transcript (shared/reference/FORMAT.md). */
+/** Reads a transcript (test/reference/FORMAT.md). */
 export function readTranscript(text: string): Step[] {
   const steps: { command: string; stdout: string; stderr: string; status: number }[] = []
   for (const line of text.replace(/\n$/, '').split('\n')) {
